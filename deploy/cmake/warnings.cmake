@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: Apache-2.0
+# project_warnings: link it to every target of ours. Generated and imported code does without.
+add_library(project_warnings INTERFACE)
+target_compile_options(project_warnings INTERFACE
+    $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wshadow;-Wvla;-Wundef;-Wstrict-prototypes;-Wmissing-prototypes;-Wimplicit-fallthrough>)
+if(NETHER_WERROR)
+    target_compile_options(project_warnings INTERFACE $<$<COMPILE_LANGUAGE:C>:-Werror>)
+endif()
