@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the processor part keeps in each vCPU, and the seam by which core code asks for
+ * things that only it can do.
+ */
+#pragma once
+
+#include <hv/types.h>
+
+struct vcpu;
+struct vmcb;
+struct vlapic;
+
+/* General registers that the VMCB does not hold; RAX, RSP, RIP and RFLAGS live in the VMCB. Order is
+ * the one instruction encodings use, so that a ModRM register number indexes it. */
+struct guest_gprs {
+    uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
+    uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+struct vcpu_arch {
+    struct guest_gprs gprs;   /* rax and rsp are kept equal to the VMCB's around a handler */
+    struct vmcb *vmcb;
+    mfn_t vmcb_mfn;
+    void *fpu;                /* FXSAVE or XSAVE area */
+    struct vlapic *vlapic;
+    uint64_t flush_gen;       /* p2m generation its TLB entries are of */
+    uint64_t asid_generation; /* of the CPU it last ran on */
+    int last_cpu;             /* CPU its VMSAVE state and TLB entries were last loaded on; -1 */
+    bool is_restarting;       /* a hypercall is to be run again */
+    bool has_pending_exception;
+    uint8_t pending_vector;
+    bool pending_has_error;
+    uint32_t pending_error;
+    bool nmi_pending;
+    uint64_t xcr0;
+    uint64_t tsc_aux;
+    uint64_t star_hi;         /* spare MSR state that has no VMCB field */
+};
+
+/* Vendor part, per vCPU: a VMCB in the reset or PVH start state. 0 or -XEN_ENOMEM. */
+int arch_vcpu_init(struct vcpu *v);
+void arch_vcpu_free(struct vcpu *v);
+
+/* Makes v ready to enter the guest in the PVH start state (docs/misc/pvh.pandoc of the ABI): 32-bit
+ * flat protected mode, paging off, at eip with ebx. */
+void arch_vcpu_set_pvh_entry(struct vcpu *v, uint32_t eip, uint32_t ebx);
+/* INIT, then SIPI: real mode at vector << 12. */
+void arch_vcpu_reset(struct vcpu *v);
+void arch_vcpu_sipi(struct vcpu *v, uint8_t vector);
+
+/* Queues an exception for v's next entry (v is current). */
+void arch_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error_code);
+void arch_inject_page_fault(struct vcpu *v, uint64_t linear, uint32_t error_code);
+
+/* Current privilege level of v (0-3). */
+unsigned arch_vcpu_cpl(const struct vcpu *v);

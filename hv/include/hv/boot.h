@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the boot loader left: command line, memory map, modules, ACPI root. Filled by boot/multiboot.c from
+ * Multiboot1 or Multiboot2; addresses are machine addresses and stay valid after the page
+ * tables are ours.
+ */
+#pragma once
+
+#include <hv/types.h>
+
+#define BOOT_MAX_RANGES  128U
+#define BOOT_MAX_MODULES 8U
+
+struct boot_range {
+    uint64_t start, end; /* bytes, end exclusive */
+    uint32_t type;       /* E820: 1 RAM, 2 reserved, 3 ACPI, 4 NVS, 5 unusable */
+};
+
+struct boot_module {
+    uint64_t start, end; /* bytes */
+    const char *cmdline; /* NUL-terminated copy; never NULL */
+};
+
+struct boot_info {
+    char cmdline[1024];
+    struct boot_range ranges[BOOT_MAX_RANGES]; /* sorted, not overlapping */
+    unsigned range_count;
+    struct boot_module modules[BOOT_MAX_MODULES];
+    unsigned module_count;
+    uint64_t rsdp;        /* machine address of the RSDP, 0 if unknown */
+    const char *loader;
+};
+
+extern struct boot_info boot_info;
+
+/* Parsed options of the hypervisor's command line (boot/options.c). */
+struct boot_options {
+    uint64_t dom0_mem_bytes;   /* dom0_mem=SIZE (K, M, G), 0: default */
+    unsigned dom0_max_vcpus;   /* dom0_max_vcpus=N, 0: as many as CPUs */
+    bool iommu_off;            /* iommu=off */
+    bool console_serial;       /* console=com1 (default), console=none */
+    unsigned serial_baud;      /* com1=BAUD */
+    unsigned log_level;        /* loglvl=error|warn|info|debug */
+    bool no_reboot;            /* noreboot: halt instead of reset after a panic or dom0 crash */
+};
+
+extern struct boot_options boot_options;
+
+/* boot/multiboot.c: parses what EAX/EBX gave at entry (early, paging identity-mapped). Halts with a
+ * message when it is unusable. */
+void multiboot_parse(uint32_t magic, uint32_t info_paddr);
+void boot_options_parse(const char *cmdline);
+
+/* boot/early_memory.c: frames for boot-time tables, before the heap exists, out of a range that is
+ * neither the image, a module nor below 1 MiB. Zeroed. Halts with a message when there are none. */
+mfn_t boot_alloc(uint64_t frames);
+/* After all boot_alloc: builds the frame table and gives the heap everything that is free RAM, except what
+ * `keep` (the dom0 builder's modules) occupies. */
+void boot_memory_to_heap(void);
+
+/* The linked image (linker script). */
+extern char image_start[], image_text_end[], image_rodata_end[], image_end[];

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A domain: who owns memory, ports, grants and vCPUs. Found by domid, kept alive by references;
+ * its life goes one way: created (paused) -> running -> shut down -> dying -> gone.
+ */
+#pragma once
+
+#include <hv/list.h>
+#include <hv/lock.h>
+#include <hv/p2m.h>
+#include <hv/types.h>
+#include <xen/domctl.h>
+#include <xen/hvm/params.h>
+#include <xen/xen.h>
+
+struct vcpu;
+struct evtchn_ports;
+struct grant_table;
+struct cpuid_policy;
+struct vioapic;
+struct vpci;
+
+#define MAX_VCPUS 128U
+
+enum domain_state {
+    DOMAIN_ALIVE,
+    DOMAIN_DYING, /* being torn down: no new references to its memory, ports, grants */
+    DOMAIN_DEAD,  /* torn down, waits for the last reference */
+};
+
+struct domain {
+    domid_t domid;
+    bool is_privileged; /* the trust flag: dom0 */
+    bool is_hardware;   /* owns the host's devices, identity-mapped RAM */
+    bool is_32bit;      /* last told us its shared_info is the 32-bit layout */
+    uint32_t refs;      /* atomic; one is the domain list's */
+    struct list list_link;
+    struct spinlock lock; /* rank DOMAIN: state, shutdown, params, configuration */
+
+    enum domain_state state;
+    uint32_t pause_count;      /* atomic: internal pauses; runnable only at 0 */
+    bool is_paused_by_control; /* XEN_DOMCTL_pausedomain */
+    bool is_shutting_down;     /* SCHEDOP_shutdown seen, vCPUs held paused by it */
+    bool is_shut_down;
+    uint32_t shutdown_code;    /* SHUTDOWN_* */
+
+    struct xen_domctl_createdomain config;
+    xen_domain_handle_t handle;
+    unsigned max_vcpus;
+    struct vcpu *vcpus[MAX_VCPUS];
+
+    struct p2m p2m;
+    uint64_t frames_owned;  /* atomic: frames whose owner is this domain */
+    uint64_t frames_max;    /* XEN_DOMCTL_max_mem */
+    uint64_t frames_shared; /* FRAME_SHARED pages shown to it */
+
+    struct shared_info *shared_info; /* our mapping of the page; its mfn is shared_info_mfn */
+    mfn_t shared_info_mfn;
+    uint64_t params[HVM_NR_PARAMS];
+    uint64_t vm_assist;
+    uint8_t callback_vector; /* HVM_PARAM_CALLBACK_IRQ type vector, 0: none */
+
+    struct evtchn_ports *evtchn; /* lock of rank EVTCHN inside */
+    struct grant_table *grants;  /* lock of rank GRANT inside */
+
+    uint64_t tsc_offset;       /* guest TSC = host TSC + offset */
+    uint64_t time_offset_ns;   /* guest system_time = now_ns() + offset (two's complement) */
+    int64_t wallclock_offset_s; /* XEN_DOMCTL_settimeoffset */
+
+    struct cpuid_policy *cpuid;
+    struct vioapic *vioapic; /* hardware domain only */
+    uint8_t *io_bitmap;      /* SVM I/O permission map, 3 pages; shared default unless hardware domain */
+    uint8_t *msr_bitmap;
+
+    struct e820_map {
+        uint32_t count;
+        struct {
+            uint64_t addr, size;
+            uint32_t type;
+        } PACKED entries[128];
+    } *memory_map; /* XENMEM_set_memory_map; NULL: none */
+
+};
+
+/* The hardware domain, set by boot/dom0.c. */
+extern struct domain *dom0;
+
+/* Makes a domain: paused, no vCPUs, no memory. domid 0..DOMID_FIRST_RESERVED-1 must be free. 0 and *out with
+ * one reference for the caller besides the list's, or -XEN_EINVAL, -XEN_EEXIST, -XEN_ENOMEM. */
+int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, bool is_privileged,
+                  struct domain **out);
+
+/* Finds a living or dying domain and takes a reference; NULL if there is none. DOMID_SELF is not
+ * understood here: see domain_get_for(). */
+struct domain *domain_get(domid_t domid);
+/* The same for a hypercall's argument: DOMID_SELF and v's own domid are v's domain. */
+struct domain *domain_get_for(struct vcpu *v, domid_t domid);
+/* The first domain with a domid >= `domid` (for lists), with a reference; NULL at the end. */
+struct domain *domain_get_next(domid_t domid);
+void domain_ref(struct domain *d);
+void domain_put(struct domain *d);
+
+/* Two-phase pause: counts nest. sync: no vCPU of d is on a CPU when it returns (the caller is not one). */
+void domain_pause(struct domain *d, bool sync);
+void domain_unpause(struct domain *d);
+
+/* SCHEDOP_shutdown, triple faults and control: stops every vCPU and tells dom0 (VIRQ_DOM_EXC). */
+void domain_shutdown(struct domain *d, uint32_t reason);
+/* After a cancelled suspend. */
+void domain_resume(struct domain *d);
+/* A guest did what no guest may: one line in the log, shutdown with SHUTDOWN_crash. */
+void domain_crash(struct domain *d, const char *fmt, ...) PRINTF(2, 3);
+
+/* Tears the domain down, bounded work at a time: 0 when done or -XEN_ERESTART. */
+int domain_destroy(struct domain *d);
+
+/* Whether caller may perform control operations on target (privileged domains may on any). */
+bool domain_may_control(const struct domain *caller, const struct domain *target);
+
+/* vCPU n, or NULL. */
+struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id);

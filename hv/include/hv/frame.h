@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Machine frames: one struct frame for each 4 KiB of host RAM says who owns it and how many
+ * references keep it. The allocator is a buddy heap a NUMA node. A frame goes back to the heap
+ * when its last reference is dropped, and is scrubbed before anyone else can get it.
+ */
+#pragma once
+
+#include <hv/types.h>
+
+struct domain;
+
+#define MAX_ORDER   ORDER_1G
+#define MAX_NODES   16U
+#define NODE_ANY    (~0U)
+
+enum frame_state {
+    FRAME_RESERVED = 0, /* not RAM, firmware's, or the boot image: nobody's to give */
+    FRAME_FREE,         /* in the heap */
+    FRAME_HV,           /* the hypervisor's own: in nobody's p2m */
+    FRAME_SHARED,       /* the hypervisor's, shown to a domain: shared_info, grant frames */
+    FRAME_GUEST,        /* a domain's RAM */
+};
+
+struct frame {
+    uint32_t refs;  /* 0: free. Changed atomically. The p2m entry or the hypervisor holds one */
+    uint16_t owner; /* domid of a FRAME_GUEST or FRAME_SHARED frame; order of a free block's head */
+    uint8_t state : 4; /* enum frame_state */
+    uint8_t dirty : 1; /* of a free block's head: must be scrubbed before it is given out */
+    uint8_t head : 1;  /* head of a free block */
+    uint8_t node;
+    uint32_t next, prev; /* free list links, as frame indexes */
+};
+
+_Static_assert(sizeof(struct frame) == 16, "the frame table costs 0.4% of RAM");
+
+/* The frame table, indexed by mfn below frame_limit. */
+extern struct frame *frame_table;
+extern uint64_t frame_limit;
+
+/* Whether the mfn is host RAM that has a struct frame. */
+static inline bool mfn_valid(mfn_t m)
+{
+    return m.n < frame_limit;
+}
+
+static inline struct frame *frame_of(mfn_t m)
+{
+    return &frame_table[m.n];
+}
+
+/* Sets up the frame table for [0, limit) frames, all RESERVED; `table` is zeroed memory. */
+void frame_init(struct frame *table, uint64_t limit);
+
+/* Gives the heap the RAM frames [start, end) of a node. dirty: contents are unknown. */
+void frame_add_range(mfn_t start, mfn_t end, unsigned node, bool dirty);
+
+/* 2^order zeroed frames for the hypervisor itself, on `node` or any; MFN_NONE if there are none. */
+mfn_t frame_alloc_hv(unsigned order, unsigned node);
+void frame_free_hv(mfn_t m, unsigned order);
+
+/* One zeroed page for the hypervisor, by its address; NULL if there is none. */
+void *page_alloc(void);
+void page_free(void *page);
+
+/* 2^order zeroed frames owned by the domain, each with one reference (for the p2m entry), counted
+ * in d->frames_owned. max_address_bits 0: anywhere. MFN_NONE if there are none. Whether the domain
+ * may have more is the caller's check. */
+mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node, unsigned max_address_bits);
+
+/* Gives an existing page of the hypervisor's to be mapped by domain d (shared_info and such): state
+ * becomes FRAME_SHARED with the hypervisor's reference kept. */
+void frame_share(mfn_t m, struct domain *d);
+
+/* Takes a reference on a frame that is a domain's (FRAME_GUEST or FRAME_SHARED) and owned by
+ * `owner`; false (and nothing taken) when it is not, or is free, or has too many references. */
+bool frame_get(mfn_t m, uint16_t owner);
+
+/* Drops a reference. With the last one the frame is accounted back to its domain and freed. */
+void frame_put(mfn_t m);
+
+/* Free frames: all nodes or one. */
+uint64_t frame_free_count(unsigned node);
+uint64_t frame_total_count(unsigned node);
+uint64_t frame_dirty_count(void);
+
+/* Scrubs up to `limit` free dirty frames; returns how many it did. Called by idle CPUs. */
+uint64_t frame_scrub_some(uint64_t limit);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's IO-APICs (Intel 82093AA; ACPI MADT). A GSI is routed to one vector on one CPU. */
+#pragma once
+
+#include <hv/types.h>
+
+/* From the MADT: maps every IO-APIC, masks all pins. */
+void ioapic_init(void);
+unsigned ioapic_count(void);
+
+struct ioapic_info {
+    uint32_t id, gsi_base, pin_count;
+    uint64_t paddr;
+};
+/* Information on IO-APIC n, for the hardware domain's MADT and its virtual IO-APICs. */
+const struct ioapic_info *ioapic_info(unsigned n);
+
+/* Programs a pin: masked as told. 0 or -XEN_ENOENT for an unknown GSI. */
+int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, bool is_active_low,
+                 bool is_masked);
+void ioapic_mask(uint32_t gsi, bool is_masked);

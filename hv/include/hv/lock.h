@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ticket spinlocks. The hypervisor runs to completion with interrupts off (they are taken only at
+ * the door to a guest, see svm/entry.S), so no lock needs an interrupt-safe variant, and a holder
+ * is never preempted. Ranks (hv/lock_rank.h) say in which order locks nest; debug builds check.
+ */
+#pragma once
+
+#include <hv/lock_rank.h>
+#include <hv/types.h>
+
+struct spinlock {
+    uint16_t next;    /* next ticket to hand out */
+    uint16_t serving; /* ticket that holds the lock */
+    uint8_t rank;
+};
+
+#define SPINLOCK_INIT(lock_rank)                                                                   \
+    {                                                                                              \
+        .rank = (lock_rank)                                                                        \
+    }
+
+void spin_init(struct spinlock *lock, enum lock_rank rank);
+void spin_lock(struct spinlock *lock);
+void spin_unlock(struct spinlock *lock);
+
+/* Takes the lock if nobody has it; returns whether it did. */
+bool spin_trylock(struct spinlock *lock);
+
+/* Takes two locks of the same rank in address order (a may equal b: then it is taken once). */
+void spin_lock_pair(struct spinlock *a, struct spinlock *b);
+void spin_unlock_pair(struct spinlock *a, struct spinlock *b);

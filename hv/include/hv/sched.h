@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The scheduler's narrow interface. Core code says what a vCPU wants (wake, sleep, yield); the
+ * scheduler says who runs. It knows nothing of VMCBs or hypercalls.
+ */
+#pragma once
+
+#include <hv/list.h>
+#include <hv/types.h>
+
+struct cpu;
+struct domain;
+struct vcpu;
+
+/* What the scheduler keeps in each vCPU. Protected by the run queue's lock. */
+struct sched_vcpu {
+    struct list link;      /* in a run queue while runnable and not running */
+    uint64_t virtual_ns;   /* weighted CPU time: the smallest runs next */
+    uint64_t slice_start;  /* host ns at which it was put on the CPU */
+    unsigned cpu;          /* CPU whose queue it belongs to */
+    bool is_queued;
+};
+
+void sched_init_cpu(struct cpu *c);
+void sched_init_vcpu(struct vcpu *v);
+/* Takes a vCPU out for good (it is not running). */
+void sched_remove_vcpu(struct vcpu *v);
+
+/* v may have become runnable: queues it if it is and makes a CPU look. */
+void sched_wake(struct vcpu *v);
+
+/* v may no longer run (paused, blocked, down): takes it off its queue; if it is running elsewhere
+ * that CPU is made to look. sync waits until it is off the CPU; the caller is not v itself. */
+void sched_sleep(struct vcpu *v, bool sync);
+
+/* The current vCPU gives up the rest of its turn. */
+void sched_yield(struct vcpu *v);
+
+/* Picks who runs next on this CPU, does the accounting and runstates, and switches state. Called
+ * at the door when CPU_WORK_SCHED is set; returns the vCPU to enter (NULL: idle). */
+struct vcpu *sched_pick(void);

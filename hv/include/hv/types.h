@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The few types and helpers every file of the hypervisor uses. Frame numbers are one-field
+ * structs so that a guest frame can never be passed where a machine frame is meant.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_SHIFT 12
+#define PAGE_SIZE  (1UL << PAGE_SHIFT)
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
+
+#define ORDER_4K 0U
+#define ORDER_2M 9U
+#define ORDER_1G 18U
+
+/* A machine frame number: physical address of the host, in 4 KiB units. */
+typedef struct {
+    uint64_t n;
+} mfn_t;
+
+/* A guest frame number: guest-physical address, in 4 KiB units. */
+typedef struct {
+    uint64_t n;
+} gfn_t;
+
+static inline mfn_t mfn(uint64_t n)
+{
+    return (mfn_t){n};
+}
+
+static inline gfn_t gfn(uint64_t n)
+{
+    return (gfn_t){n};
+}
+
+#define MFN_NONE mfn(~0UL)
+#define GFN_NONE gfn(~0UL)
+
+static inline bool mfn_is_none(mfn_t m)
+{
+    return m.n == ~0UL;
+}
+
+static inline mfn_t mfn_add(mfn_t m, uint64_t count)
+{
+    return mfn(m.n + count);
+}
+
+static inline gfn_t gfn_add(gfn_t g, uint64_t count)
+{
+    return gfn(g.n + count);
+}
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define ROUND_UP(value, align)   ((((value) + (align) - 1)) / (align) * (align))
+#define ROUND_DOWN(value, align) ((value) / (align) * (align))
+
+#define MIN(a, b)                                                                                  \
+    ({                                                                                             \
+        __typeof__(a) min_a_ = (a);                                                                \
+        __typeof__(b) min_b_ = (b);                                                                \
+        min_a_ < min_b_ ? min_a_ : min_b_;                                                         \
+    })
+#define MAX(a, b)                                                                                  \
+    ({                                                                                             \
+        __typeof__(a) max_a_ = (a);                                                                \
+        __typeof__(b) max_b_ = (b);                                                                \
+        max_a_ > max_b_ ? max_a_ : max_b_;                                                         \
+    })
+
+#define container_of(pointer, type, member)                                                        \
+    ((type *)((char *)(pointer) - offsetof(type, member)))
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+#define PACKED     __attribute__((packed))
+#define ALIGNED(n) __attribute__((aligned(n)))
+#define NORETURN   __attribute__((noreturn))
+#define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Single, untorn accesses to memory that another CPU or a guest may change meanwhile. */
+#define READ_ONCE(x)         (*(const volatile __typeof__(x) *)&(x))
+#define WRITE_ONCE(x, value) (*(volatile __typeof__(x) *)&(x) = (value))

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtual CPU: what the guest's instructions run on. The part that the processor vendor's code
+ * needs stands in v->arch (hv/arch/vcpu.h); core code touches it only through the seam in hv/arch/.
+ */
+#pragma once
+
+#include <hv/arch/vcpu.h>
+#include <hv/bitmap.h>
+#include <hv/lock.h>
+#include <hv/sched.h>
+#include <hv/timer.h>
+#include <hv/types.h>
+#include <xen/vcpu.h>
+#include <xen/xen.h>
+
+struct domain;
+
+/* Why a vCPU does not run. Bits of v->pause_flags, changed atomically; runnable only at 0. */
+enum vcpu_pause_flag {
+    VCPU_DOWN = 1u << 0,        /* not brought up, or taken down */
+    VCPU_BLOCKED = 1u << 1,     /* HLT or SCHEDOP_block/poll: an event or interrupt wakes it */
+    VCPU_IN_SHUTDOWN = 1u << 2, /* the domain shut down */
+    VCPU_WAIT_SIPI = 1u << 3,   /* INIT received */
+};
+
+struct vcpu {
+    unsigned id;
+    struct domain *domain;
+
+    uint32_t pause_flags;  /* atomic, enum vcpu_pause_flag */
+    uint32_t pause_count;  /* atomic, domctl and internal pauses */
+    int running_on;        /* CPU id while it is on a CPU, else -1. Written under the run queue lock */
+    struct sched_vcpu sched;
+
+    struct vcpu_runstate_info runstate; /* state, entry time, totals. Lock: rank VCPU_TIME */
+    struct spinlock time_lock;
+    uint64_t runstate_area;  /* guest-linear address, 0: none */
+    mfn_t runstate_mfn[2];   /* its pages, pinned at registration */
+    uint64_t time_area;      /* secondary vcpu_time_info, guest-linear, 0: none */
+    mfn_t time_area_mfn;
+
+    struct vcpu_info *vcpu_info; /* never NULL: in shared_info, in the registered page, or the dummy */
+    mfn_t vcpu_info_mfn;         /* registered page (a reference is held), else MFN_NONE */
+    uint8_t upcall_vector;       /* HVMOP_set_evtchn_upcall_vector, 0: none */
+
+    struct timer singleshot;      /* VCPUOP_set_singleshot_timer / set_timer_op */
+    struct timer poll_timer;      /* SCHEDOP_poll timeout */
+    bool is_polling;              /* blocked in SCHEDOP_poll: any event sent to a polled port wakes */
+    uint32_t poll_port;           /* the only polled port, or 0 when several */
+
+    uint32_t virq_to_port[24];    /* per-vCPU VIRQs; owner: core/evtchn.c */
+    void *fifo;                   /* FIFO control block state; owner: core/evtchn_fifo.c */
+
+    uint64_t exits[16];           /* counters by group, see svm/exit.c */
+    struct vcpu_arch arch;
+};
+
+/* Allocates vCPU id of d (down, with VCPU_DOWN set). 0, -XEN_EEXIST, -XEN_EINVAL, -XEN_ENOMEM. */
+int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
+void vcpu_free(struct vcpu *v);
+
+static inline bool vcpu_has_flag(const struct vcpu *v, enum vcpu_pause_flag flag)
+{
+    return READ_ONCE(v->pause_flags) & flag;
+}
+
+/* Sets the flag; v leaves its CPU soon (at once if v is current, at its next door). */
+void vcpu_set_flag(struct vcpu *v, enum vcpu_pause_flag flag);
+/* Clears the flag and wakes v if nothing else holds it. */
+void vcpu_clear_flag(struct vcpu *v, enum vcpu_pause_flag flag);
+
+void vcpu_pause(struct vcpu *v, bool sync);
+void vcpu_unpause(struct vcpu *v);
+
+bool vcpu_is_runnable(const struct vcpu *v);
+
+/* Something v should see before it runs on: an interrupt, an event. Wakes it if blocked; makes it
+ * leave guest mode if it is in it on another CPU. */
+void vcpu_kick(struct vcpu *v);
+
+/* v's evtchn_upcall_pending has just gone from 0 to 1: delivers the upcall vector (or the
+ * domain-wide one) and wakes v. Called by core/evtchn*.c only. */
+void vcpu_evtchn_upcall(struct vcpu *v);
+
+/* Runstate: called by the scheduler at every change. */
+void vcpu_runstate_change(struct vcpu *v, int state, uint64_t now);
+void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *info);
+/* Writes the registered runstate area of v. */
+void vcpu_runstate_publish(struct vcpu *v);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual local APIC of a vCPU: xAPIC page and x2APIC MSRs over one register file (AMD64 APM vol. 2,
+ * chapter 16). Everything that interrupts a vCPU by vector goes through it.
+ */
+#pragma once
+
+#include <hv/types.h>
+
+struct domain;
+struct vcpu;
+struct vlapic;
+
+int vlapic_init(struct vcpu *v); /* 0 or -XEN_ENOMEM; starts enabled in x2APIC mode (guest-abi 4.2) */
+void vlapic_free(struct vcpu *v);
+void vlapic_reset(struct vcpu *v); /* INIT */
+
+/* APIC id of vCPU n: 2 * n, as CPUID and the MADT say too. */
+static inline uint32_t vlapic_id_of(unsigned vcpu_id)
+{
+    return vcpu_id * 2;
+}
+
+/* Sets the vector in IRR (level: in TMR too, so that EOI reaches the IO-APIC), and kicks v. From any CPU. */
+void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool is_level);
+
+/* The vector that may be delivered to v now (above PPR, APIC enabled), or -1. */
+int vlapic_pending_vector(struct vcpu *v);
+/* Delivery has begun: IRR -> ISR. */
+void vlapic_accept(struct vcpu *v, uint8_t vector);
+/* Current task priority (CR8, 0-15), kept in step with the VMCB's V_TPR. */
+uint8_t vlapic_get_cr8(struct vcpu *v);
+void vlapic_set_cr8(struct vcpu *v, uint8_t cr8);
+
+/* x2APIC MSR 0x800-0x8ff and IA32_APIC_BASE. 0, or -XEN_EINVAL for #GP. */
+int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
+int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
+
+/* xAPIC page: offset in the page, 32-bit registers. */
+uint32_t vlapic_mmio_read(struct vcpu *v, uint32_t offset);
+void vlapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t value);
+bool vlapic_is_mmio_enabled(const struct vcpu *v); /* xAPIC mode */
+
+/* Delivers an interrupt message (MSI or IO-APIC): destination, mode as in MSI address/data
+ * (APM vol. 2, 16.7). Returns whether anyone took it. */
+bool vlapic_deliver(struct domain *d, uint32_t dest, bool is_logical, uint8_t delivery_mode,
+                    uint8_t vector, bool is_level);
