@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/util/buf.h"
+#include "util/buf.h"
 
 #include <stdarg.h>
 #include <stdio.h>

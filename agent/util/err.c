@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/util/err.h"
+#include "util/err.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/util/log.h"
+#include "util/log.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>

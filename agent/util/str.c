@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "agent/util/str.h"
+#include "util/str.h"
 
 #include <ctype.h>
 #include <stdio.h>
