@@ -114,6 +114,10 @@ void domain_crash(struct domain *d, const char *fmt, ...) PRINTF(2, 3);
 /* Tears the domain down, bounded work at a time: 0 when done or -XEN_ERESTART. */
 int domain_destroy(struct domain *d);
 
+/* Frame accounting (mm/frame.c): owning any frame keeps the domain's struct alive. */
+void domain_frames_added(struct domain *d, uint64_t count);
+void domain_frame_freed(domid_t owner);
+
 /* Whether caller may perform control operations on target (privileged domains may on any). */
 bool domain_may_control(const struct domain *caller, const struct domain *target);
 
