@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "util/err.h"
+#include "agent/util/err.h"
 
 struct console;
 

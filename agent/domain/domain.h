@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util/err.h"
+#include "agent/util/err.h"
 
 #define DOMAIN_PATH_MAX 1024
 

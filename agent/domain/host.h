@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "util/err.h"
+#include "agent/util/err.h"
 
 struct domain_ctx;
 
