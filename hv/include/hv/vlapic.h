@@ -45,3 +45,13 @@ bool vlapic_is_mmio_enabled(const struct vcpu *v); /* xAPIC mode */
  * (APM vol. 2, 16.7). Returns whether anyone took it. */
 bool vlapic_deliver(struct domain *d, uint32_t dest, bool is_logical, uint8_t delivery_mode,
                     uint8_t vector, bool is_level);
+
+/* The door calls this after it chose v and before it enters it: applies an INIT or SIPI that
+ * another vCPU sent (the sender only leaves a note: v's registers are touched by v's own CPU alone).
+ * After INIT v has VCPU_WAIT_SIPI set and is not to be entered: the scheduler must look again. */
+void vlapic_process_init_sipi(struct vcpu *v);
+
+/* IA32_APIC_BASE as v reads it; the enable bits decide CPUID.1:EDX.APIC and the mode. */
+uint64_t vlapic_base(const struct vcpu *v);
+/* Enabled by IA32_APIC_BASE and by the spurious-vector register: fixed interrupts are taken. */
+bool vlapic_is_enabled(const struct vcpu *v);

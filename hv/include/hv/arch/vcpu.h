@@ -55,3 +55,17 @@ void arch_inject_page_fault(struct vcpu *v, uint64_t linear, uint32_t error_code
 
 /* Current privilege level of v (0-3). */
 unsigned arch_vcpu_cpl(const struct vcpu *v);
+
+/* What instruction emulation needs of v, which is current and stands at a VM exit. */
+uint64_t arch_vcpu_rip(const struct vcpu *v);
+/* Moves RIP past an emulated instruction (wrapping at the code size), ends an interrupt shadow, and
+ * queues #DB when it was single-stepped. */
+void arch_vcpu_advance_rip(struct vcpu *v, unsigned length);
+/* Code size by CS and EFER.LMA: 16, 32 or 64. */
+unsigned arch_vcpu_code_bits(const struct vcpu *v);
+/* Base of a segment, by its encoding (ES 0, CS 1, SS 2, DS 3, FS 4, GS 5); in 64-bit code 0 for the first four. */
+uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment);
+uint64_t arch_vcpu_rflags(const struct vcpu *v);
+void arch_vcpu_set_rflags(struct vcpu *v, uint64_t rflags);
+/* Control state that shows in CPUID (OSXSAVE, OSPKE). */
+uint64_t arch_vcpu_cr4(const struct vcpu *v);
