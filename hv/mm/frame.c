@@ -65,8 +65,9 @@ static void block_remove(struct heap *h, uint64_t index)
     f->head = 0;
 }
 
-/* Whether the block at index, of this order, is free and of this node as a whole. */
-static bool block_is_free(uint64_t index, unsigned order, unsigned node)
+/* Whether the block at index, of this order, is free as a whole, of this node and as clean as told:
+ * clean and dirty halves stay apart, so that nothing is scrubbed twice. */
+static bool block_is_mergeable(uint64_t index, unsigned order, unsigned node, bool is_dirty)
 {
     const struct frame *f;
 
@@ -74,7 +75,8 @@ static bool block_is_free(uint64_t index, unsigned order, unsigned node)
         return false;
     }
     f = &frame_table[index];
-    return f->state == FRAME_FREE && f->head && f->owner == order && f->node == node;
+    return f->state == FRAME_FREE && f->head && f->owner == order && f->node == node &&
+           f->dirty == is_dirty;
 }
 
 /* Gives back a block whose frames are all marked FREE already; merges it with its buddies. */
@@ -87,13 +89,8 @@ static void block_free(struct heap *h, uint64_t index, unsigned order, unsigned 
     while (order < MAX_ORDER) {
         uint64_t buddy = index ^ (1UL << order);
 
-        if (!block_is_free(buddy, order, node)) {
+        if (!block_is_mergeable(buddy, order, node, is_dirty)) {
             break;
-        }
-        /* A merged block is dirty when either half is: count the clean half as dirty too. */
-        if (frame_table[buddy].dirty != is_dirty) {
-            h->dirty_count += 1UL << order;
-            is_dirty = true;
         }
         block_remove(h, buddy);
         index &= ~(1UL << order);
@@ -305,6 +302,29 @@ bool frame_get(mfn_t m, uint16_t owner)
     return true;
 }
 
+void frame_ref(mfn_t m)
+{
+    uint32_t refs = __atomic_add_fetch(&frame_of(m)->refs, 1, __ATOMIC_ACQ_REL);
+
+    BUG_ON(refs == 1 || refs > REFS_MAX);
+}
+
+bool frame_adopt(mfn_t m, struct domain *d)
+{
+    struct frame *f;
+
+    if (!mfn_valid(m)) {
+        return false;
+    }
+    f = frame_of(m);
+    if (f->state != FRAME_RESERVED || f->refs != 0) {
+        return false;
+    }
+    domain_frames_added(d, 1);
+    mark(m.n, ORDER_4K, FRAME_GUEST, d->domid, 1);
+    return true;
+}
+
 void frame_put(mfn_t m)
 {
     struct frame *f = frame_of(m);
@@ -393,4 +413,57 @@ uint64_t frame_scrub_some(uint64_t limit)
         }
     }
     return done;
+}
+
+/* The head of the free block that index lies in, or 0. */
+static uint64_t block_containing(uint64_t index)
+{
+    for (unsigned order = 0; order <= MAX_ORDER; order++) {
+        uint64_t head = index & ~((1UL << order) - 1);
+        const struct frame *f = &frame_table[head];
+
+        if (f->state == FRAME_FREE && f->head && head + (1UL << f->owner) > index) {
+            return head;
+        }
+    }
+    return 0;
+}
+
+uint64_t frame_carve_range(mfn_t start, mfn_t end)
+{
+    uint64_t index = MAX(start.n, 1UL);
+    uint64_t limit = MIN(end.n, frame_limit);
+    uint64_t carved = 0;
+
+    while (index < limit) {
+        uint64_t head = frame_table[index].state == FRAME_FREE ? block_containing(index) : 0;
+        uint64_t from, to, head_end;
+        bool is_dirty;
+        unsigned node;
+
+        if (head == 0) {
+            index++;
+            continue;
+        }
+        /* Take the block out, keep what lies in the range, give the rest back. */
+        node = frame_table[head].node;
+        is_dirty = frame_table[head].dirty;
+        head_end = head + (1UL << frame_table[head].owner);
+        from = MAX(head, index);
+        to = MIN(head_end, limit);
+        spin_lock(&heaps[node].lock);
+        heaps[node].free_count -= head_end - head;
+        heaps[node].total_count -= head_end - head;
+        heaps[node].dirty_count -= is_dirty ? head_end - head : 0;
+        block_remove(&heaps[node], head);
+        spin_unlock(&heaps[node].lock);
+        for (uint64_t i = head; i < head_end; i++) {
+            frame_table[i].state = FRAME_RESERVED;
+        }
+        frame_add_range(mfn(head), mfn(from), node, is_dirty);
+        frame_add_range(mfn(to), mfn(head_end), node, is_dirty);
+        carved += to - from;
+        index = to;
+    }
+    return carved;
 }

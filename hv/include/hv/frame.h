@@ -76,6 +76,23 @@ void frame_share(mfn_t m, struct domain *d);
  * `owner`; false (and nothing taken) when it is not, or is free, or has too many references. */
 bool frame_get(mfn_t m, uint16_t owner);
 
+/* One more reference on a frame on which the caller knows one to be held. */
+void frame_ref(mfn_t m);
+
+/* Whether the frame is RAM that references keep (and not device memory or the heap's). */
+static inline bool frame_is_counted(mfn_t m)
+{
+    return mfn_valid(m) && (frame_of(m)->state == FRAME_GUEST || frame_of(m)->state == FRAME_SHARED);
+}
+
+/* Makes a RESERVED frame (RAM that never was the heap's) domain d's RAM with one reference; false if it
+ * is not RESERVED. For dom0's fixed memory at boot. */
+bool frame_adopt(mfn_t m, struct domain *d);
+
+/* Takes the free frames [start, end) out of the heap for dom0's identity-mapped RAM: RESERVED, ready for
+ * frame_adopt. Frames in use are left alone; returns how many were taken. Boot only. */
+uint64_t frame_carve_range(mfn_t start, mfn_t end);
+
 /* Drops a reference. With the last one the frame is accounted back to its domain and freed. */
 void frame_put(mfn_t m);
 

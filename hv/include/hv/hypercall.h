@@ -15,6 +15,7 @@
 #define XEN_ERRNO(name, value) XEN_##name = (value),
 enum xen_errno {
 #include <xen/errno.h>
+    XEN_ERESTART = 85, /* ours only: never seen by a guest */
 };
 #endif
 

@@ -37,7 +37,7 @@ struct p2m {
     mfn_t root;             /* top-level table */
     uint64_t table_frames;  /* frames the tables take */
     uint64_t flush_gen;     /* bumped when translations were removed or weakened */
-    unsigned max_order;     /* largest page the host CPU and policy allow */
+    uint64_t highest_gfn;   /* highest RAM or shared gfn ever mapped */
     bool has_iommu;         /* devices translate through these tables */
 };
 

@@ -79,6 +79,10 @@ bool vcpu_is_runnable(const struct vcpu *v);
  * leave guest mode if it is in it on another CPU. */
 void vcpu_kick(struct vcpu *v);
 
+/* Waits until v does not run guest code with translations older than p2m generation gen: it left guest
+ * mode or entered it again since. Takes no lock; the caller may hold some. */
+void vcpu_wait_flushed(struct vcpu *v, uint64_t gen);
+
 /* v's evtchn_upcall_pending has just gone from 0 to 1: delivers the upcall vector (or the
  * domain-wide one) and wakes v. Called by core/evtchn*.c only. */
 void vcpu_evtchn_upcall(struct vcpu *v);

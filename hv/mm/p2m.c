@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The p2m: four levels of nested page tables (AMD64 APM vol. 2, 15.25), which the IOMMU walks as well.
+ * That is why a table entry carries the next level in bits 11:9 and every entry its read and write
+ * permission for devices in bits 62:61, where the processor ignores them (AMD IOMMU
+ * specification 48882, 2.2.3).
+ *
+ * Whoever removes or weakens a translation first changes the tables under the lock, then makes every CPU
+ * and device forget (p2m_flush), and only then drops the references.
+ */
+#include <hv/p2m.h>
+
+#include <hv/arch/cpu.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <hv/iommu.h>
+#include <hv/print.h>
+#include <hv/vcpu.h>
+
+#define PTE_P         (1UL << 0)
+#define PTE_W         (1UL << 1)
+#define PTE_U         (1UL << 2)
+#define PTE_A         (1UL << 5)
+#define PTE_D         (1UL << 6)
+#define PTE_PS        (1UL << 7)
+#define PTE_GRANT     (1UL << 8) /* the processor ignores G in nested tables */
+#define PTE_IR        (1UL << 61)
+#define PTE_IW        (1UL << 62)
+#define PTE_NX        (1UL << 63)
+#define PTE_ADDR_MASK 0x000ffffffffff000UL
+#define PTE_NEXT_LEVEL(level) ((uint64_t)(level) << 9)
+
+#define LEVELS       4U
+#define LEVEL_BITS   9U
+#define ENTRIES      512U
+#define GFN_LIMIT    (1UL << (LEVELS * LEVEL_BITS))
+#define REMOVE_BATCH 64U
+
+/* What a removal took out, to be dropped after the flush. */
+struct removed {
+    struct {
+        mfn_t mfn;
+        unsigned order;
+    } blocks[REMOVE_BATCH];
+    unsigned count;
+};
+
+static unsigned level_order(unsigned level)
+{
+    return (level - 1) * LEVEL_BITS;
+}
+
+static unsigned level_index(gfn_t g, unsigned level)
+{
+    return (g.n >> level_order(level)) & (ENTRIES - 1);
+}
+
+static mfn_t pte_mfn(uint64_t pte)
+{
+    return mfn((pte & PTE_ADDR_MASK) >> PAGE_SHIFT);
+}
+
+static bool pte_is_table(uint64_t pte, unsigned level)
+{
+    return (pte & PTE_P) && level > 1 && !(pte & PTE_PS);
+}
+
+static uint64_t *pte_table(uint64_t pte)
+{
+    return mfn_to_virt(pte_mfn(pte));
+}
+
+static uint64_t make_leaf(mfn_t m, unsigned level, unsigned flags)
+{
+    uint64_t pte = m.n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A;
+
+    if (flags & P2M_W) {
+        pte |= PTE_W;
+    }
+    if (!(flags & P2M_X)) {
+        pte |= PTE_NX;
+    }
+    if (flags & P2M_GRANT) {
+        pte |= PTE_GRANT;
+    }
+    if (level > 1) {
+        pte |= PTE_PS;
+    }
+    /* Devices reach memory, not other devices' registers. */
+    if (!(flags & P2M_MMIO)) {
+        pte |= PTE_IR | (flags & P2M_W ? PTE_IW : 0);
+    }
+    return pte;
+}
+
+static uint64_t make_table(mfn_t m, unsigned child_level)
+{
+    return m.n << PAGE_SHIFT | PTE_P | PTE_W | PTE_U | PTE_A | PTE_NEXT_LEVEL(child_level) | PTE_IR | PTE_IW;
+}
+
+static unsigned pte_flags(uint64_t pte)
+{
+    unsigned flags = 0;
+
+    flags |= pte & PTE_W ? P2M_W : 0;
+    flags |= pte & PTE_NX ? 0 : P2M_X;
+    flags |= pte & PTE_GRANT ? P2M_GRANT : 0;
+    flags |= frame_is_counted(pte_mfn(pte)) ? 0 : P2M_MMIO;
+    return flags;
+}
+
+static mfn_t table_alloc(struct p2m *p)
+{
+    mfn_t m = frame_alloc_hv(ORDER_4K, NODE_ANY);
+
+    if (!mfn_is_none(m)) {
+        p->table_frames++;
+    }
+    return m;
+}
+
+static void table_free(struct p2m *p, mfn_t m)
+{
+    p->table_frames--;
+    frame_free_hv(m, ORDER_4K);
+}
+
+int p2m_init(struct domain *d)
+{
+    struct p2m *p = &d->p2m;
+
+    spin_init(&p->lock, LOCK_RANK_P2M);
+    p->domain = d;
+    p->flush_gen = 1;
+    p->root = table_alloc(p);
+    return mfn_is_none(p->root) ? -XEN_ENOMEM : 0;
+}
+
+void p2m_free(struct domain *d)
+{
+    if (!mfn_is_none(d->p2m.root)) {
+        table_free(&d->p2m, d->p2m.root);
+        d->p2m.root = MFN_NONE;
+    }
+}
+
+/* Splits the large leaf *slot at `level` into a table of the next smaller pages. */
+static int split(struct p2m *p, uint64_t *slot, unsigned level)
+{
+    uint64_t pte = *slot;
+    mfn_t first = pte_mfn(pte);
+    unsigned flags = pte_flags(pte);
+    mfn_t m = table_alloc(p);
+    uint64_t *table;
+
+    if (mfn_is_none(m)) {
+        return -XEN_ENOMEM;
+    }
+    table = mfn_to_virt(m);
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        mfn_t part = mfn_add(first, (uint64_t)i << level_order(level - 1));
+
+        table[i] = make_leaf(part, level - 1, flags) | (pte & PTE_D);
+    }
+    WRITE_ONCE(*slot, make_table(m, level - 1));
+    return 0;
+}
+
+/* The slot for g at `level`, with tables made and large pages split on the way; NULL: no memory. */
+static uint64_t *slot_make(struct p2m *p, gfn_t g, unsigned level)
+{
+    uint64_t *table = mfn_to_virt(p->root);
+
+    for (unsigned l = LEVELS; l > level; l--) {
+        uint64_t *slot = &table[level_index(g, l)];
+
+        if (!(*slot & PTE_P)) {
+            mfn_t m = table_alloc(p);
+
+            if (mfn_is_none(m)) {
+                return NULL;
+            }
+            WRITE_ONCE(*slot, make_table(m, l - 1));
+        } else if (!pte_is_table(*slot, l) && split(p, slot, l) != 0) {
+            return NULL;
+        }
+        table = pte_table(*slot);
+    }
+    return &table[level_index(g, level)];
+}
+
+/* The leaf or hole that g lies in, and its level. */
+static uint64_t *slot_find(struct p2m *p, gfn_t g, unsigned *level)
+{
+    uint64_t *table = mfn_to_virt(p->root);
+
+    for (unsigned l = LEVELS;; l--) {
+        uint64_t *slot = &table[level_index(g, l)];
+
+        if (l == 1 || !pte_is_table(*slot, l)) {
+            *level = l;
+            return slot;
+        }
+        table = pte_table(*slot);
+    }
+}
+
+static struct p2m_entry lookup_locked(struct p2m *p, gfn_t g)
+{
+    struct p2m_entry entry = {.mfn = MFN_NONE, .order = level_order(LEVELS)};
+    unsigned level;
+    uint64_t pte;
+
+    if (g.n >= GFN_LIMIT) {
+        return entry;
+    }
+    pte = *slot_find(p, g, &level);
+    entry.order = level_order(level);
+    if (pte & PTE_P) {
+        entry.mfn = mfn_add(pte_mfn(pte), g.n & ((1UL << entry.order) - 1));
+        entry.flags = pte_flags(pte);
+    }
+    return entry;
+}
+
+struct p2m_entry p2m_lookup(struct domain *d, gfn_t g)
+{
+    struct p2m_entry entry;
+
+    spin_lock(&d->p2m.lock);
+    entry = lookup_locked(&d->p2m, g);
+    spin_unlock(&d->p2m.lock);
+    return entry;
+}
+
+mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
+{
+    struct p2m_entry entry;
+
+    spin_lock(&d->p2m.lock);
+    entry = lookup_locked(&d->p2m, g);
+    if (!mfn_is_none(entry.mfn) && ((entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W)))) {
+        entry.mfn = MFN_NONE;
+    }
+    if (!mfn_is_none(entry.mfn)) {
+        frame_ref(entry.mfn);
+    }
+    spin_unlock(&d->p2m.lock);
+    return entry.mfn;
+}
+
+static void put_block(mfn_t m, unsigned order)
+{
+    if (!frame_is_counted(m)) {
+        return;
+    }
+    for (uint64_t i = 0; i < 1UL << order; i++) {
+        frame_put(mfn_add(m, i));
+    }
+}
+
+/* Frees an empty table under *slot, if there is one: a large page is to take its place. */
+static bool table_is_empty(const uint64_t *table)
+{
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        if (table[i] & PTE_P) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Puts one leaf at g; -XEN_EAGAIN: something is mapped inside the large page's place. */
+static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned level, unsigned flags, mfn_t *old_leaf,
+                   mfn_t *old_table)
+{
+    uint64_t *slot;
+    uint64_t old;
+
+    *old_leaf = *old_table = MFN_NONE;
+    slot = slot_make(p, g, level);
+    if (slot == NULL) {
+        return -XEN_ENOMEM;
+    }
+    old = *slot;
+    if (pte_is_table(old, level)) {
+        if (!table_is_empty(pte_table(old))) {
+            return -XEN_EAGAIN;
+        }
+        *old_table = pte_mfn(old);
+    } else if (old & PTE_P) {
+        if (old & PTE_GRANT) {
+            return -XEN_EBUSY;
+        }
+        *old_leaf = pte_mfn(old);
+    }
+    WRITE_ONCE(*slot, make_leaf(m, level, flags));
+    return 0;
+}
+
+int p2m_map(struct domain *d, gfn_t g, mfn_t m, unsigned order, unsigned flags)
+{
+    struct p2m *p = &d->p2m;
+    unsigned level = order / LEVEL_BITS + 1;
+    mfn_t old_leaf, old_table;
+    int rc;
+
+    if (order % LEVEL_BITS != 0 || level >= LEVELS || g.n + (1UL << order) > GFN_LIMIT ||
+        ((g.n | m.n) & ((1UL << order) - 1)) != 0) {
+        return -XEN_EINVAL;
+    }
+    do {
+        spin_lock(&p->lock);
+        rc = map_one(p, g, m, level, flags, &old_leaf, &old_table);
+        if (rc == 0 && !(flags & P2M_MMIO) && g.n + (1UL << order) - 1 > p->highest_gfn) {
+            p->highest_gfn = g.n + (1UL << order) - 1;
+        }
+        spin_unlock(&p->lock);
+        if (rc == -XEN_EAGAIN) {
+            int unmap_rc = p2m_unmap(d, g, order);
+
+            if (unmap_rc != 0) {
+                return unmap_rc;
+            }
+        }
+    } while (rc == -XEN_EAGAIN);
+
+    if (!mfn_is_none(old_leaf) || !mfn_is_none(old_table)) {
+        p2m_flush(d);
+    }
+    if (!mfn_is_none(old_leaf)) {
+        put_block(old_leaf, order);
+    }
+    if (!mfn_is_none(old_table)) {
+        spin_lock(&p->lock);
+        table_free(p, old_table);
+        spin_unlock(&p->lock);
+    }
+    return rc;
+}
+
+/* Removes leaves of [*g, end) until the batch is full; *g moves on. */
+static int unmap_batch(struct p2m *p, gfn_t *g, uint64_t end, struct removed *removed)
+{
+    while (g->n < end && removed->count < REMOVE_BATCH) {
+        unsigned level, order;
+        uint64_t *slot = slot_find(p, *g, &level);
+        uint64_t pte = *slot;
+
+        order = level_order(level);
+        if (!(pte & PTE_P)) {
+            *g = gfn((g->n | ((1UL << order) - 1)) + 1);
+            continue;
+        }
+        if (pte & PTE_GRANT) {
+            return -XEN_EBUSY;
+        }
+        if ((g->n & ((1UL << order) - 1)) != 0 || g->n + (1UL << order) > end) {
+            if (split(p, slot, level) != 0) {
+                return -XEN_ENOMEM;
+            }
+            continue;
+        }
+        WRITE_ONCE(*slot, 0);
+        removed->blocks[removed->count].mfn = pte_mfn(pte);
+        removed->blocks[removed->count++].order = order;
+        *g = gfn_add(*g, 1UL << order);
+    }
+    return 0;
+}
+
+int p2m_unmap(struct domain *d, gfn_t g, unsigned order)
+{
+    uint64_t end = g.n + (1UL << order);
+    int rc = 0;
+
+    if (end > GFN_LIMIT || end < g.n) {
+        return -XEN_EINVAL;
+    }
+    while (g.n < end && rc == 0) {
+        struct removed removed = {.count = 0};
+
+        spin_lock(&d->p2m.lock);
+        rc = unmap_batch(&d->p2m, &g, end, &removed);
+        spin_unlock(&d->p2m.lock);
+        if (removed.count != 0) {
+            p2m_flush(d);
+        }
+        for (unsigned i = 0; i < removed.count; i++) {
+            put_block(removed.blocks[i].mfn, removed.blocks[i].order);
+        }
+    }
+    return rc;
+}
+
+int p2m_grant_map(struct domain *d, gfn_t g, mfn_t m, bool is_writable)
+{
+    struct p2m *p = &d->p2m;
+    uint64_t *slot;
+    int rc = 0;
+
+    if (g.n >= GFN_LIMIT) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&p->lock);
+    if (!mfn_is_none(lookup_locked(p, g).mfn)) {
+        rc = -XEN_EEXIST;
+    } else if ((slot = slot_make(p, g, 1)) == NULL) {
+        rc = -XEN_ENOMEM;
+    } else {
+        WRITE_ONCE(*slot, make_leaf(m, 1, P2M_GRANT | (is_writable ? P2M_W : 0)));
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+int p2m_grant_unmap(struct domain *d, gfn_t g, mfn_t m)
+{
+    struct p2m *p = &d->p2m;
+    int rc = -XEN_ENOENT;
+    unsigned level;
+    uint64_t *slot;
+
+    if (g.n >= GFN_LIMIT) {
+        return rc;
+    }
+    spin_lock(&p->lock);
+    slot = slot_find(p, g, &level);
+    if (level == 1 && (*slot & PTE_P) && (*slot & PTE_GRANT) && pte_mfn(*slot).n == m.n) {
+        WRITE_ONCE(*slot, 0);
+        rc = 0;
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+void p2m_flush(struct domain *d)
+{
+    uint64_t gen = __atomic_add_fetch(&d->p2m.flush_gen, 1, __ATOMIC_SEQ_CST);
+
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = d->vcpus[i];
+
+        if (v != NULL && v != current_vcpu()) {
+            vcpu_wait_flushed(v, gen);
+        }
+    }
+    if (d->p2m.has_iommu) {
+        iommu_flush(d, gfn(0), 64);
+    }
+}
+
+/* Drops what one table maps and frees it. Returns the leaves dropped. */
+static uint64_t teardown_table(struct p2m *p, uint64_t *slot, unsigned level, uint64_t budget)
+{
+    uint64_t *table = pte_table(*slot);
+    uint64_t done = 0;
+
+    for (unsigned i = 0; i < ENTRIES && done < budget; i++) {
+        uint64_t pte = table[i];
+
+        if (!(pte & PTE_P)) {
+            continue;
+        }
+        if (pte_is_table(pte, level)) {
+            done += teardown_table(p, &table[i], level - 1, budget - done);
+        } else {
+            /* Grant mappings were given up before (grant_release_mappings). */
+            WRITE_ONCE(table[i], 0);
+            put_block(pte_mfn(pte), level_order(level));
+            done += 1UL << (level_order(level) / 2);
+        }
+    }
+    if (done < budget) {
+        mfn_t m = pte_mfn(*slot);
+
+        WRITE_ONCE(*slot, 0);
+        table_free(p, m);
+    }
+    return done;
+}
+
+int p2m_teardown(struct domain *d)
+{
+    struct p2m *p = &d->p2m;
+    uint64_t *root = mfn_to_virt(p->root);
+    const uint64_t budget = 2048;
+    uint64_t done = 0;
+
+    spin_lock(&p->lock);
+    for (unsigned i = 0; i < ENTRIES && done < budget; i++) {
+        if (root[i] & PTE_P) {
+            done += teardown_table(p, &root[i], LEVELS - 1, budget - done);
+        }
+    }
+    spin_unlock(&p->lock);
+    return done < budget ? 0 : -XEN_ERESTART;
+}
+
+uint64_t p2m_highest_gfn(struct domain *d)
+{
+    return d->p2m.highest_gfn;
+}
