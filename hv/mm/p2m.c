@@ -206,8 +206,19 @@ static uint64_t *slot_find(struct p2m *p, gfn_t g, unsigned *level)
     }
 }
 
-static struct p2m_entry lookup_locked(struct p2m *p, gfn_t g)
+void p2m_lock(struct domain *d)
 {
+    spin_lock(&d->p2m.lock);
+}
+
+void p2m_unlock(struct domain *d)
+{
+    spin_unlock(&d->p2m.lock);
+}
+
+struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g)
+{
+    struct p2m *p = &d->p2m;
     struct p2m_entry entry = {.mfn = MFN_NONE, .order = level_order(LEVELS)};
     unsigned level;
     uint64_t pte;
@@ -229,7 +240,7 @@ struct p2m_entry p2m_lookup(struct domain *d, gfn_t g)
     struct p2m_entry entry;
 
     spin_lock(&d->p2m.lock);
-    entry = lookup_locked(&d->p2m, g);
+    entry = p2m_lookup_locked(d, g);
     spin_unlock(&d->p2m.lock);
     return entry;
 }
@@ -239,7 +250,7 @@ mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
     struct p2m_entry entry;
 
     spin_lock(&d->p2m.lock);
-    entry = lookup_locked(&d->p2m, g);
+    entry = p2m_lookup_locked(d, g);
     if (!mfn_is_none(entry.mfn) && ((entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W)))) {
         entry.mfn = MFN_NONE;
     }
@@ -404,7 +415,7 @@ int p2m_grant_map(struct domain *d, gfn_t g, mfn_t m, bool is_writable)
         return -XEN_EINVAL;
     }
     spin_lock(&p->lock);
-    if (!mfn_is_none(lookup_locked(p, g).mfn)) {
+    if (!mfn_is_none(p2m_lookup_locked(d, g).mfn)) {
         rc = -XEN_EEXIST;
     } else if ((slot = slot_make(p, g, 1)) == NULL) {
         rc = -XEN_ENOMEM;

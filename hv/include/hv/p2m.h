@@ -48,6 +48,11 @@ void p2m_free(struct domain *d);
 
 struct p2m_entry p2m_lookup(struct domain *d, gfn_t g);
 
+/* For a walk of many lookups and a copy: while the lock is held no frame that an entry names can go. */
+void p2m_lock(struct domain *d);
+void p2m_unlock(struct domain *d);
+struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g);
+
 /* Maps 2^order frames at g (both aligned to it). The caller gives one reference a frame to the
  * entry (not for MMIO). What was there before is removed: its references are dropped after the
  * TLBs are flushed. 0, -XEN_ENOMEM (nothing changed, references stay the caller's), -XEN_EBUSY when a
