@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual IO-APICs of the hardware domain: one for each of the host's, at the same address and with
+ * the same GSIs. A pin that the guest unmasks is connected to the real one; its interrupts reach the
+ * guest as its own redirection entry says.
+ */
+#pragma once
+
+#include <hv/types.h>
+
+struct domain;
+
+/* Makes them for the hardware domain and claims their pages. 0, -XEN_ENOMEM, -XEN_ENOSPC. */
+int vioapic_init(struct domain *d);
+/* Disconnects every pin and frees all. */
+void vioapic_free(struct domain *d);
+
+/* A vCPU of d ended a level-triggered interrupt: pins with that vector may fire again. */
+void vioapic_eoi(struct domain *d, uint8_t vector);
+
+/* Counters of a pin, for the debug key and tests: interrupts taken, and those the storm guard
+ * swallowed. Returns false for an unknown GSI. */
+bool vioapic_pin_counters(const struct domain *d, uint32_t gsi, uint64_t *taken, uint64_t *storms);
