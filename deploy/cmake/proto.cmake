@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# nether_add_proto_library(NAME name PROTOS a.proto b.proto): C code from .proto files by
-# protobuf-c, generated into the build folder and wrapped in a static library.
+# nether_add_proto_library(NAME name PROTOS dir/a.proto dir/b.proto): C code from .proto files by
+# protobuf-c, generated into the build folder (same sub-folders) and wrapped in a static library.
 find_package(PkgConfig REQUIRED)
 find_program(PROTOC_C protoc-c)
 
@@ -13,13 +13,12 @@ function(nether_add_proto_library)
 
     set(generated)
     foreach(proto ${P_PROTOS})
-        get_filename_component(stem ${proto} NAME_WE)
-        set(out ${CMAKE_CURRENT_BINARY_DIR}/${stem}.pb-c)
+        string(REGEX REPLACE "\\.proto$" ".pb-c" out ${CMAKE_CURRENT_BINARY_DIR}/${proto})
         add_custom_command(
             OUTPUT ${out}.c ${out}.h
             COMMAND ${PROTOC_C} --c_out=${CMAKE_CURRENT_BINARY_DIR}
                     -I${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/${proto}
-            DEPENDS ${proto}
+            DEPENDS ${P_PROTOS}
             VERBATIM)
         list(APPEND generated ${out}.c ${out}.h)
     endforeach()
