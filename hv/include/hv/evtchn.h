@@ -49,6 +49,11 @@ bool evtchn_is_pending(struct domain *d, uint32_t port);
 /* Whether the port number is one d may use (exists): SCHEDOP_poll's check. */
 bool evtchn_port_is_valid(struct domain *d, uint32_t port);
 
+/* SCHEDOP_poll: from now on any event on `port` (0: on any port) wakes v from VCPU_BLOCKED, masked or not.
+ * The caller sets VCPU_BLOCKED, then looks at its ports once more (evtchn_is_pending). */
+void evtchn_poll_begin(struct vcpu *v, uint32_t port);
+void evtchn_poll_end(struct vcpu *v);
+
 /* v->vcpu_info or d->shared_info was given new memory: re-establishes pending state there so that
  * no event is lost. */
 void evtchn_vcpu_info_moved(struct vcpu *v);

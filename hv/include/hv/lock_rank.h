@@ -10,6 +10,7 @@ enum lock_rank {
     LOCK_RANK_DOMAIN_LIST, /* the list of domains */
     LOCK_RANK_DOMAIN,      /* a domain's configuration and life */
     LOCK_RANK_EVTCHN,      /* a domain's event channel ports */
+    LOCK_RANK_EVTCHN_PORT, /* one port while it is used */
     LOCK_RANK_GRANT,       /* a domain's grant table */
     LOCK_RANK_VPCI,        /* virtual PCI and MSI state */
     LOCK_RANK_VIOAPIC,     /* a domain's virtual IO-APICs */

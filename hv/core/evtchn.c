@@ -1,0 +1,643 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The port space of a domain and the operations on it. A port is free, unbound (another domain may
+ * bind to it), one end of an interdomain pair, a VIRQ or an IPI:
+ *
+ *   FREE --alloc_unbound--> UNBOUND --bind_interdomain (by the peer)--> INTERDOMAIN
+ *   FREE --bind_interdomain--> INTERDOMAIN --close (by the peer)--> UNBOUND
+ *   FREE --bind_virq--> VIRQ    FREE --bind_ipi--> IPI    any --close--> FREE
+ *
+ * How a raised port reaches the guest is the layout's business: evtchn_2l.c and evtchn_fifo.c. Locking is
+ * told in evtchn_ports.h.
+ */
+#include "evtchn_ports.h"
+
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <hv/print.h>
+#include <hv/string.h>
+
+/* Ports looked at by one call of evtchn_close_all. */
+#define CLOSE_BATCH 512U
+
+_Static_assert(sizeof(struct evtchn_ports) <= PAGE_SIZE, "allocated as one page");
+
+/* --- Delivery ------------------------------------------------------------------------------------ */
+
+void evtchn_upcall(struct vcpu *v)
+{
+    if (__atomic_exchange_n(&v->vcpu_info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0) {
+        vcpu_evtchn_upcall(v);
+    }
+}
+
+void evtchn_poll_begin(struct vcpu *v, uint32_t port)
+{
+    WRITE_ONCE(v->poll_port, port);
+    WRITE_ONCE(v->is_polling, true);
+    bit_test_and_set_atomic(v->domain->evtchn->pollers, v->id);
+}
+
+void evtchn_poll_end(struct vcpu *v)
+{
+    bit_test_and_clear_atomic(v->domain->evtchn->pollers, v->id);
+    WRITE_ONCE(v->is_polling, false);
+}
+
+static void wake_pollers(struct domain *d, uint32_t n)
+{
+    struct evtchn_ports *ports = d->evtchn;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ports->pollers); i++) {
+        unsigned long word = READ_ONCE(ports->pollers[i]);
+
+        for (; word != 0; word &= word - 1) {
+            struct vcpu *v = d->vcpus[i * BITS_PER_LONG + (unsigned)__builtin_ctzl(word)];
+            uint32_t poll_port = READ_ONCE(v->poll_port);
+
+            if (READ_ONCE(v->is_polling) && (poll_port == 0 || poll_port == n)) {
+                evtchn_poll_end(v);
+                vcpu_clear_flag(v, VCPU_BLOCKED);
+            }
+        }
+    }
+}
+
+static bool has_pollers(const struct evtchn_ports *ports)
+{
+    unsigned long any = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(ports->pollers); i++) {
+        any |= READ_ONCE(ports->pollers[i]);
+    }
+    return any != 0;
+}
+
+/* Raises port n of d. Its binding is held still: see evtchn_ports.h. */
+static void set_pending(struct domain *d, uint32_t n, struct evtchn_port *p)
+{
+    bool is_new = d->evtchn->fifo != NULL ? evtchn_fifo_set_pending(d, n, p)
+                                          : evtchn_2l_set_pending(d, n, p);
+
+    if (is_new && unlikely(has_pollers(d->evtchn))) {
+        wake_pollers(d, n);
+    }
+}
+
+/* --- Ports --------------------------------------------------------------------------------------- */
+
+/* Makes one more bucket. EVTCHN lock held. */
+static int grow(struct evtchn_ports *ports)
+{
+    uint32_t bucket = ports->count / PORTS_PER_BUCKET;
+    struct evtchn_port ***page = &ports->directory[bucket / BUCKETS_PER_PAGE];
+    struct evtchn_port *new;
+
+    if (*page == NULL) {
+        *page = page_alloc();
+        if (*page == NULL) {
+            return -XEN_ENOMEM;
+        }
+    }
+    new = page_alloc();
+    if (new == NULL) {
+        return -XEN_ENOMEM;
+    }
+    for (unsigned i = 0; i < PORTS_PER_BUCKET; i++) {
+        spin_init(&new[i].lock, LOCK_RANK_EVTCHN_PORT);
+    }
+    (*page)[bucket % BUCKETS_PER_PAGE] = new;
+    __atomic_store_n(&ports->count, ports->count + PORTS_PER_BUCKET, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static uint32_t port_limit(const struct domain *d)
+{
+    uint32_t layout = d->evtchn->fifo != NULL ? EVTCHN_FIFO_NR_CHANNELS : evtchn_2l_port_limit(d);
+
+    return MIN(layout - 1, d->evtchn->max_port) + 1;
+}
+
+/* Finds a free port, to be opened by port_open(). A closed FIFO port that the guest has not yet taken off
+ * its queue is left alone: it would be delivered on the old queue. EVTCHN lock held. */
+static int port_find(struct domain *d, uint32_t *port)
+{
+    struct evtchn_ports *ports = d->evtchn;
+    uint32_t limit = port_limit(d);
+    bool is_first = true;
+
+    if (d->state != DOMAIN_ALIVE) {
+        return -XEN_EINVAL;
+    }
+    for (uint32_t n = ports->first_free; n < limit; n++) {
+        if (n >= ports->count) {
+            int rc = grow(ports);
+
+            if (rc != 0) {
+                return rc;
+            }
+        }
+        if (evtchn_port_at(ports, n)->state != PORT_FREE) {
+            continue;
+        }
+        if (is_first) {
+            ports->first_free = n;
+            is_first = false;
+        }
+        if (ports->fifo == NULL || !evtchn_fifo_is_linked(d, n)) {
+            *port = n;
+            return 0;
+        }
+    }
+    return -XEN_ENOSPC;
+}
+
+/* Opens a port that port_find() found. EVTCHN lock held. */
+static struct evtchn_port *port_open(struct domain *d, uint32_t n, enum port_state state, uint32_t vcpu)
+{
+    struct evtchn_port *p = evtchn_port_at(d->evtchn, n);
+
+    spin_lock(&p->lock);
+    p->vcpu = (uint8_t)vcpu;
+    p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+    p->is_early_pending = false;
+    p->state = (uint8_t)state;
+    d->evtchn->open_count++;
+    if (d->evtchn->first_free == n) {
+        d->evtchn->first_free++;
+    }
+    return p; /* locked, for the caller to fill in the rest */
+}
+
+/* Frees an open port. EVTCHN lock and port lock held. */
+static void port_free(struct domain *d, uint32_t n, struct evtchn_port *p)
+{
+    struct evtchn_ports *ports = d->evtchn;
+
+    p->state = PORT_FREE;
+    p->remote = NULL;
+    p->vcpu = 0;
+    if (ports->fifo != NULL) {
+        evtchn_fifo_clear_pending(d, n, p);
+    } else {
+        evtchn_2l_clear_pending(d, n);
+    }
+    ports->open_count--;
+    ports->first_free = MIN(ports->first_free, n);
+}
+
+/* The open port n, or NULL. EVTCHN lock or port lock to be held for it to stay so. */
+static struct evtchn_port *port_get_open(const struct domain *d, uint32_t n)
+{
+    struct evtchn_port *p = evtchn_port_at(d->evtchn, n);
+
+    return p != NULL && p->state != PORT_FREE ? p : NULL;
+}
+
+/* --- Opening ------------------------------------------------------------------------------------- */
+
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
+{
+    struct evtchn_port *p;
+    int rc;
+
+    spin_lock(&d->evtchn->lock);
+    rc = port_find(d, port);
+    if (rc == 0) {
+        p = port_open(d, *port, PORT_UNBOUND, 0);
+        p->remote_domid = remote;
+        spin_unlock(&p->lock);
+    }
+    spin_unlock(&d->evtchn->lock);
+    return rc;
+}
+
+/* Both EVTCHN locks held. */
+static int bind_pair(struct domain *d, struct domain *remote, uint32_t remote_port, uint32_t *port)
+{
+    struct evtchn_port *theirs = port_get_open(remote, remote_port);
+    struct evtchn_port *ours;
+    int rc;
+
+    if (theirs == NULL || theirs->state != PORT_UNBOUND || theirs->remote_domid != d->domid ||
+        remote->state != DOMAIN_ALIVE) {
+        return -XEN_EINVAL;
+    }
+    rc = port_find(d, port);
+    if (rc != 0) {
+        return rc;
+    }
+    ours = port_open(d, *port, PORT_INTERDOMAIN, 0);
+    ours->remote = remote;
+    ours->remote_port = remote_port;
+    /* The peer may have sent before it was bound: see event_channel.h. */
+    set_pending(d, *port, ours);
+    spin_unlock(&ours->lock);
+
+    spin_lock(&theirs->lock);
+    theirs->remote = d;
+    theirs->remote_port = *port;
+    theirs->state = PORT_INTERDOMAIN;
+    spin_unlock(&theirs->lock);
+    return 0;
+}
+
+int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port)
+{
+    struct domain *r = domain_get(remote == DOMID_SELF ? d->domid : remote);
+    int rc;
+
+    if (r == NULL) {
+        return -XEN_ESRCH;
+    }
+    spin_lock_pair(&d->evtchn->lock, &r->evtchn->lock);
+    rc = bind_pair(d, r, remote_port, port);
+    spin_unlock_pair(&d->evtchn->lock, &r->evtchn->lock);
+    domain_put(r);
+    return rc;
+}
+
+static bool virq_is_global(uint32_t virq)
+{
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
+
+int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
+{
+    struct vcpu *v = domain_vcpu(d, vcpu);
+    struct evtchn_port *p;
+    int rc;
+
+    if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0)) {
+        return -XEN_EINVAL;
+    }
+    if (v == NULL) {
+        return -XEN_ENOENT;
+    }
+    /* Every global VIRQ tells of the host or of other domains. */
+    if (virq_is_global(virq) && !d->is_privileged) {
+        return -XEN_EPERM;
+    }
+    spin_lock(&d->evtchn->lock);
+    rc = v->virq_to_port[virq] != 0 ? -XEN_EEXIST : port_find(d, port);
+    if (rc == 0) {
+        p = port_open(d, *port, PORT_VIRQ, vcpu);
+        p->virq = virq;
+        spin_unlock(&p->lock);
+        WRITE_ONCE(v->virq_to_port[virq], *port);
+    }
+    spin_unlock(&d->evtchn->lock);
+    return rc;
+}
+
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
+{
+    int rc;
+
+    if (domain_vcpu(d, vcpu) == NULL) {
+        return -XEN_ENOENT;
+    }
+    spin_lock(&d->evtchn->lock);
+    rc = port_find(d, port);
+    if (rc == 0) {
+        spin_unlock(&port_open(d, *port, PORT_IPI, vcpu)->lock);
+    }
+    spin_unlock(&d->evtchn->lock);
+    return rc;
+}
+
+/* --- Closing ------------------------------------------------------------------------------------- */
+
+/* Closes port n of d, bound to remote (which may be d); the peer's end waits for a new binding. False
+ * if it is not bound so any more. Both EVTCHN locks held. */
+static bool close_pair(struct domain *d, uint32_t n, struct domain *remote)
+{
+    struct evtchn_port *ours = port_get_open(d, n), *theirs;
+
+    if (ours == NULL || ours->state != PORT_INTERDOMAIN || ours->remote != remote) {
+        return false;
+    }
+    theirs = evtchn_port_at(remote->evtchn, ours->remote_port);
+    spin_lock_pair(&ours->lock, &theirs->lock);
+    port_free(d, n, ours);
+    /* A channel from a port to itself does not exist: theirs is another port. */
+    theirs->state = PORT_UNBOUND;
+    theirs->remote = NULL;
+    theirs->remote_domid = d->domid;
+    spin_unlock_pair(&ours->lock, &theirs->lock);
+    return true;
+}
+
+static void close_simple(struct domain *d, uint32_t n, struct evtchn_port *p)
+{
+    spin_lock(&p->lock);
+    if (p->state == PORT_VIRQ) {
+        unsigned id = virq_is_global(p->virq) ? 0 : p->vcpu;
+
+        WRITE_ONCE(d->vcpus[id]->virq_to_port[p->virq], 0);
+    }
+    port_free(d, n, p);
+    spin_unlock(&p->lock);
+}
+
+/* Closes the port unless it is bound to another domain; that domain is returned then, with a
+ * reference: both locks are needed. *rc is 0 or -XEN_EINVAL for a port that is not open. */
+static struct domain *close_alone(struct domain *d, uint32_t n, int *rc)
+{
+    struct domain *remote = NULL;
+    struct evtchn_port *p;
+
+    *rc = 0;
+    spin_lock(&d->evtchn->lock);
+    p = port_get_open(d, n);
+    if (p == NULL) {
+        *rc = -XEN_EINVAL;
+    } else if (p->state != PORT_INTERDOMAIN) {
+        close_simple(d, n, p);
+    } else if (p->remote == d) {
+        close_pair(d, n, d);
+    } else {
+        /* It cannot be gone: before that it closes its end, for which it needs our lock. */
+        remote = p->remote;
+        domain_ref(remote);
+    }
+    spin_unlock(&d->evtchn->lock);
+    return remote;
+}
+
+int evtchn_close(struct domain *d, uint32_t port)
+{
+    for (;;) {
+        int rc;
+        bool is_closed;
+        struct domain *remote = close_alone(d, port, &rc);
+
+        if (remote == NULL) {
+            return rc;
+        }
+        spin_lock_pair(&d->evtchn->lock, &remote->evtchn->lock);
+        is_closed = close_pair(d, port, remote);
+        spin_unlock_pair(&d->evtchn->lock, &remote->evtchn->lock);
+        domain_put(remote);
+        if (is_closed) {
+            return 0;
+        }
+        /* The peer closed its end between the locks: look again. */
+    }
+}
+
+/* Closes up to CLOSE_BATCH ports; 0 when the end was reached. */
+static int close_some(struct domain *d)
+{
+    struct evtchn_ports *ports = d->evtchn;
+    uint32_t n = READ_ONCE(ports->close_next);
+    uint32_t end = MIN(n + CLOSE_BATCH, READ_ONCE(ports->count));
+
+    for (; n < end; n++) {
+        evtchn_close(d, n);
+    }
+    if (n < READ_ONCE(ports->count)) {
+        WRITE_ONCE(ports->close_next, n);
+        return -XEN_ERESTART;
+    }
+    WRITE_ONCE(ports->close_next, 1);
+    return 0;
+}
+
+int evtchn_close_all(struct domain *d)
+{
+    int rc;
+
+    if (d->evtchn == NULL) {
+        return 0;
+    }
+    rc = close_some(d);
+    if (rc != 0) {
+        return rc;
+    }
+    spin_lock(&d->evtchn->lock);
+    if (d->evtchn->open_count == 0) {
+        evtchn_fifo_destroy(d);
+    } else {
+        rc = -XEN_ERESTART; /* an unfinished reset had begun in the middle: once more from the start */
+    }
+    spin_unlock(&d->evtchn->lock);
+    return rc;
+}
+
+int evtchn_reset(struct domain *d)
+{
+    int rc = close_some(d);
+
+    if (rc != 0) {
+        return rc;
+    }
+    spin_lock(&d->evtchn->lock);
+    /* Ports opened meanwhile are the guest's own race; the layout changes only when none is left. */
+    if (d->evtchn->open_count == 0) {
+        evtchn_fifo_destroy(d);
+    }
+    spin_unlock(&d->evtchn->lock);
+    return 0;
+}
+
+/* --- Using --------------------------------------------------------------------------------------- */
+
+int evtchn_send(struct domain *d, uint32_t port)
+{
+    struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
+    int rc = 0;
+
+    if (p == NULL) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&p->lock);
+    switch (p->state) {
+    case PORT_INTERDOMAIN:
+        set_pending(p->remote, p->remote_port, evtchn_port_at(p->remote->evtchn, p->remote_port));
+        break;
+    case PORT_IPI:
+        set_pending(d, port, p);
+        break;
+    case PORT_UNBOUND:
+        break; /* nobody there yet: bind_interdomain will raise the peer's end */
+    default:
+        rc = -XEN_EINVAL;
+        break;
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+/* Raises the VIRQ that v's slot names, if it is bound. */
+static void raise_virq(struct vcpu *v, uint32_t virq)
+{
+    struct domain *d = v->domain;
+    uint32_t n = READ_ONCE(v->virq_to_port[virq]);
+    struct evtchn_port *p = n != 0 ? evtchn_port_at(d->evtchn, n) : NULL;
+
+    if (p == NULL) {
+        return;
+    }
+    spin_lock(&p->lock);
+    if (p->state == PORT_VIRQ && p->virq == virq) {
+        set_pending(d, n, p);
+    }
+    spin_unlock(&p->lock);
+}
+
+void evtchn_raise_virq(struct vcpu *v, uint32_t virq)
+{
+    BUG_ON(virq >= NR_VIRQS || virq_is_global(virq));
+    raise_virq(v, virq);
+}
+
+void evtchn_raise_global_virq(struct domain *d, uint32_t virq)
+{
+    BUG_ON(virq >= NR_VIRQS || !virq_is_global(virq));
+    if (d->vcpus[0] != NULL) {
+        raise_virq(d->vcpus[0], virq);
+    }
+}
+
+int evtchn_unmask(struct domain *d, uint32_t port)
+{
+    struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
+    int rc = 0;
+
+    if (p == NULL) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&p->lock);
+    if (p->state == PORT_FREE) {
+        rc = -XEN_EINVAL;
+    } else if (d->evtchn->fifo != NULL) {
+        evtchn_fifo_unmask(d, port, p);
+    } else {
+        evtchn_2l_unmask(d, port, p);
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
+{
+    struct evtchn_port *p;
+    int rc = 0;
+
+    if (domain_vcpu(d, vcpu) == NULL) {
+        return -XEN_ENOENT;
+    }
+    spin_lock(&d->evtchn->lock);
+    p = port_get_open(d, port);
+    if (p == NULL || p->state == PORT_IPI || (p->state == PORT_VIRQ && !virq_is_global(p->virq))) {
+        rc = -XEN_EINVAL;
+    } else {
+        WRITE_ONCE(p->vcpu, (uint8_t)vcpu);
+    }
+    spin_unlock(&d->evtchn->lock);
+    return rc;
+}
+
+int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
+{
+    static const uint8_t status_of[] = {
+        [PORT_FREE] = EVTCHNSTAT_closed,
+        [PORT_UNBOUND] = EVTCHNSTAT_unbound,
+        [PORT_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+        [PORT_VIRQ] = EVTCHNSTAT_virq,
+        [PORT_IPI] = EVTCHNSTAT_ipi,
+    };
+    struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
+
+    if (p == NULL) {
+        return -XEN_EINVAL;
+    }
+    memset(&status->u, 0, sizeof(status->u));
+    spin_lock(&p->lock);
+    status->status = status_of[p->state];
+    status->vcpu = p->vcpu;
+    if (p->state == PORT_UNBOUND) {
+        status->u.unbound.dom = p->remote_domid;
+    } else if (p->state == PORT_INTERDOMAIN) {
+        status->u.interdomain.dom = p->remote->domid;
+        status->u.interdomain.port = p->remote_port;
+    } else if (p->state == PORT_VIRQ) {
+        status->u.virq = p->virq;
+    }
+    spin_unlock(&p->lock);
+    return 0;
+}
+
+bool evtchn_port_is_valid(struct domain *d, uint32_t port)
+{
+    return port != 0 && evtchn_port_at(d->evtchn, port) != NULL;
+}
+
+bool evtchn_is_pending(struct domain *d, uint32_t port)
+{
+    struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
+    bool is_pending = false;
+
+    if (p == NULL) {
+        return false;
+    }
+    spin_lock(&p->lock);
+    if (p->state != PORT_FREE) {
+        is_pending = d->evtchn->fifo != NULL ? evtchn_fifo_is_pending(d, port, p)
+                                             : evtchn_2l_is_pending(d, port);
+    }
+    spin_unlock(&p->lock);
+    return is_pending;
+}
+
+void evtchn_vcpu_info_moved(struct vcpu *v)
+{
+    if (v->domain->evtchn->fifo == NULL) {
+        evtchn_2l_renotify(v);
+    }
+    __atomic_store_n(&v->vcpu_info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
+    vcpu_evtchn_upcall(v);
+}
+
+/* --- Life ---------------------------------------------------------------------------------------- */
+
+int evtchn_init_domain(struct domain *d, uint32_t max_port)
+{
+    struct evtchn_ports *ports = page_alloc();
+    int rc;
+
+    if (ports == NULL) {
+        return -XEN_ENOMEM;
+    }
+    spin_init(&ports->lock, LOCK_RANK_EVTCHN);
+    ports->max_port = MIN(max_port, EVTCHN_FIFO_NR_CHANNELS - 1U);
+    ports->first_free = 1; /* port 0 stays free for ever: it is never valid */
+    ports->close_next = 1;
+    d->evtchn = ports;
+    rc = grow(ports);
+    if (rc != 0) {
+        evtchn_free_domain(d);
+    }
+    return rc;
+}
+
+void evtchn_free_domain(struct domain *d)
+{
+    struct evtchn_ports *ports = d->evtchn;
+
+    if (ports == NULL) {
+        return;
+    }
+    BUG_ON(ports->open_count != 0 || ports->fifo != NULL);
+    for (uint32_t n = 0; n < ports->count; n += PORTS_PER_BUCKET) {
+        page_free(evtchn_port_at(ports, n));
+    }
+    for (unsigned i = 0; i < PORT_DIRECTORY_SIZE; i++) {
+        if (ports->directory[i] != NULL) {
+            page_free(ports->directory[i]);
+        }
+    }
+    d->evtchn = NULL;
+    page_free(ports);
+}
