@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A lab of emulated hosts, and one host of it with its dom0, its agent and its evidence."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from lib.check import Failure, check, wait_for
+from lib.guest import Guest
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = ROOT / "deploy" / "lab"
+BROKEN = re.compile(r"Kernel panic|PANIC|^.*\bpanic:|BUG: |Oops: |soft lockup|rcu_sched self-detected", re.M)
+
+
+class Lab:
+    """One lab in a folder of its own, so that a developer's lab is not disturbed."""
+
+    def __init__(self, hypervisor=None):
+        build = Path(os.environ.get("NETHER_BUILD", ROOT / "build"))
+        self.folder = build / "test-lab"
+        self.evidence = build / "test-evidence"
+        self.hypervisor = hypervisor
+        self.env = dict(os.environ, NETHER_LAB=str(self.folder))
+        shutil.rmtree(self.evidence, ignore_errors=True)
+
+    def run(self, *args, **kwargs):
+        return subprocess.run([str(LAB), *map(str, args)], env=self.env, text=True, **kwargs)
+
+    def boot(self, options):
+        """Starts a fresh host with these options of "lab up" ({"cpus": 2} is --cpus 2)."""
+        self.down()
+        args = [w for key, value in options.items() for w in (f"--{key.replace('_', '-')}", str(value))]
+        if self.hypervisor:
+            args += ["--hypervisor", self.hypervisor]
+        result = self.run("up", *args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if result.returncode != 0:
+            raise Failure(f"the host did not come up:\n{result.stdout[-4000:]}")
+        ready = [line.strip() for line in result.stdout.splitlines() if "userspace ready" in line]
+        print("  " + "; ".join(ready), flush=True)
+        return Host(self, 1, options)
+
+    def down(self):
+        self.run("down", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+class Host:
+    """One host: commands in its dom0, requests to its agent, its guests."""
+
+    def __init__(self, lab, number, options):
+        self.lab = lab
+        self.number = number
+        self.options = options
+        self.guests = []
+
+    # --- dom0
+
+    def run(self, line, stdin=None, timeout_s=120):
+        """Runs a line of shell in dom0; a CompletedProcess with text output."""
+        try:
+            return self.lab.run("exec", self.number, line, input=stdin, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            raise Failure(f"dom0 did not finish in {timeout_s} s: {line}") from None
+
+    def shell(self, line, stdin=None, timeout_s=120):
+        """Output of a line of shell in dom0, which must succeed."""
+        result = self.run(line, stdin, timeout_s)
+        check(result.returncode == 0,
+              f"in dom0: {line}\nexit code {result.returncode}\n{result.stdout}{result.stderr}")
+        return result.stdout.strip()
+
+    # --- the agent
+
+    def rest(self, method, path, body=None, timeout_s=60):
+        """One REST request over the agent's socket: (status, decoded body or None)."""
+        line = ("curl -sS -g --unix-socket /run/nether/api.sock -w '\\n%{http_code}' "
+                f"-X {method} 'http://localhost/v1{path}'")
+        stdin = None
+        if body is not None:
+            line += " -H 'Content-Type: application/json' --data-binary @-"
+            stdin = json.dumps(body)
+        text, _, status = self.shell(line, stdin, timeout_s).rpartition("\n")
+        try:
+            return int(status), (json.loads(text) if text.strip() else None)
+        except ValueError:
+            raise Failure(f"{method} {path}: answer {status} is not JSON:\n{text[:2000]}") from None
+
+    def request(self, method, path, body=None, timeout_s=60):
+        """A REST request that must succeed; its decoded body."""
+        status, answer = self.rest(method, path, body, timeout_s)
+        check(200 <= status < 300, f"{method} {path}: {status} {json.dumps(answer)}")
+        return answer
+
+    def wait_agent(self):
+        """Waits until the agent answers requests."""
+        probe = "curl -sf --unix-socket /run/nether/api.sock http://localhost/v1/host"
+        wait_for("the agent answers", lambda: self.run(probe).returncode == 0, 60)
+
+    def free_memory_bytes(self):
+        """What the hypervisor says is free."""
+        return int(self.request("GET", "/host")["freeMemoryBytes"])
+
+    def create_guest(self, name, **settings):
+        """Creates a guest through REST and starts it; see Guest for the settings."""
+        guest = Guest(self, name, **settings)
+        self.guests.append(guest)
+        guest.create()
+        return guest
+
+    # --- health and evidence
+
+    def serial_log(self):
+        path = self.lab.folder / f"host{self.number}" / "serial.log"
+        return path.read_text(errors="replace").replace("\r", "")
+
+    def check_health(self):
+        """The hypervisor runs, dom0's kernel has nothing to complain about, no guest is left."""
+        for guest in list(self.guests):
+            guest.delete()
+        broken = BROKEN.search(self.serial_log())
+        check(not broken, f"the serial console says: {broken.group(0) if broken else ''}")
+        dmesg = self.shell("dmesg")
+        broken = BROKEN.search(dmesg)
+        check(not broken, f"dom0's kernel says: {broken.group(0) if broken else ''}")
+
+    def is_usable(self):
+        """After a failure: may the next test go on with this host?"""
+        try:
+            for guest in list(self.guests):
+                guest.delete()
+            return not BROKEN.search(self.serial_log()) and self.run("true", timeout_s=20).returncode == 0
+        except Exception:
+            return False
+
+    def keep_evidence(self, title):
+        """Saves the logs of a failed test under BUILD/test-evidence/TITLE/."""
+        folder = self.lab.evidence / title.replace("/", "-")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "serial.log").write_text(self.serial_log())
+        for name, line in {
+            "dmesg": "dmesg",
+            "daemons.log": "tail -n 300 /var/log/nether/*.log",
+            "guests.log": "tail -n 80 /var/lib/nether/console/*.log /var/log/nether/console/*",
+            "xenstore": "xenstore-ls -f",
+            "processes": "ps",
+            "domains.json": "curl -s --unix-socket /run/nether/api.sock http://localhost/v1/domains",
+        }.items():
+            try:
+                (folder / name).write_text(self.run(line, timeout_s=15).stdout)
+            except Exception as problem:
+                (folder / name).write_text(f"could not be had: {problem}\n")
+        print(f"          evidence in {folder}", flush=True)
