@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CPUID policies: the tables of what guests may see, the system policies derived from them at boot,
+ * and the answer to one CPUID (APM vol. 3, appendix E; hypervisor leaves: xen/arch-x86/cpuid.h).
+ */
+#include <hv/cpuid_policy.h>
+
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <hv/vlapic.h>
+#include <xen/arch-x86/cpufeatureset.h>
+#include <xen/arch-x86/cpuid.h>
+#include <xen/sysctl.h>
+
+#define EXT_BASE        0x80000000U
+#define HYPERVISOR_BASE 0x40000000U
+#define ABI_VERSION     (4U << 16 | 17U) /* the Xen whose ABI this is */
+
+#define F(name) XEN_X86_FEATURE_##name
+
+/* Features of the host that a guest may have: what the hardware does alone under SVM and
+ * nested paging, and what svm/ saves, restores or emulates. Everything else stays hidden: MCE and
+ * MCA, MONITOR, TSC_DEADLINE, performance counters, IBS, SVM itself, speculation controls (their MSRs
+ * are not switched), XSAVES, PKU, topology extensions, LA57, SGX, SEV. */
+static const uint16_t guest_features[] = {
+    F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(MTRR), F(PGE),
+    F(CMOV), F(PAT), F(PSE36), F(CLFLUSH), F(MMX), F(FXSR), F(SSE), F(SSE2), F(SS), F(HTT),
+
+    F(SSE3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(PCID), F(SSE4_1), F(SSE4_2), F(X2APIC),
+    F(MOVBE), F(POPCNT), F(AESNI), F(XSAVE), F(AVX), F(F16C), F(RDRAND), F(HYPERVISOR),
+
+    F(SYSCALL), F(NX), F(MMXEXT), F(FFXSR), F(PAGE1GB), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW),
+
+    F(LAHF_LM), F(CMP_LEGACY), F(CR8_LEGACY), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH),
+    F(XOP), F(FMA4), F(TBM),
+
+    F(XSAVEOPT), F(XSAVEC), F(XGETBV1),
+
+    F(FSGSBASE), F(BMI1), F(AVX2), F(FDP_EXCP_ONLY), F(SMEP), F(BMI2), F(ERMS), F(INVPCID),
+    F(NO_FPU_SEL), F(AVX512F), F(AVX512DQ), F(RDSEED), F(ADX), F(SMAP), F(AVX512_IFMA),
+    F(CLFLUSHOPT), F(CLWB), F(AVX512CD), F(SHA), F(AVX512BW), F(AVX512VL),
+
+    F(AVX512_VBMI), F(UMIP), F(AVX512_VBMI2), F(GFNI), F(VAES), F(VPCLMULQDQ), F(AVX512_VNNI),
+    F(AVX512_BITALG), F(AVX512_VPOPCNTDQ), F(RDPID),
+
+    F(ITSC),
+
+    F(CLZERO), F(RSTR_FP_ERR_PTRS), F(WBNOINVD), F(NO_LMSL), F(SSB_NO), F(BTC_NO),
+
+    F(FSRM), F(AVX_VNNI), F(AVX512_BF16), F(FZRM), F(FSRS), F(FSRCS),
+
+    F(LFENCE_DISPATCH), F(NSCB), F(SRSO_NO), F(TSA_SQ_NO), F(TSA_L1_NO),
+};
+
+/* Not in the default policy: a guest with an invariant TSC could not move to a host whose TSC runs
+ * at another rate. */
+static const uint16_t opt_in_features[] = {F(ITSC)};
+
+/* There whatever the host has: we make them. */
+static const uint16_t our_features[] = {F(APIC), F(X2APIC), F(HYPERVISOR), F(HTT), F(CMP_LEGACY)};
+
+/* Feature, and what it cannot be without. In an order that one pass settles. */
+static const struct {
+    uint16_t feature, needs;
+} dependencies[] = {
+    {F(XSAVEOPT), F(XSAVE)},        {F(XSAVEC), F(XSAVE)},          {F(XGETBV1), F(XSAVE)},
+    {F(AVX), F(XSAVE)},             {F(FMA), F(AVX)},               {F(F16C), F(AVX)},
+    {F(XOP), F(AVX)},               {F(FMA4), F(AVX)},              {F(AVX2), F(AVX)},
+    {F(VAES), F(AVX)},              {F(VPCLMULQDQ), F(AVX)},        {F(AVX_VNNI), F(AVX2)},
+    {F(AVX512F), F(AVX2)},          {F(AVX512DQ), F(AVX512F)},      {F(AVX512_IFMA), F(AVX512F)},
+    {F(AVX512CD), F(AVX512F)},      {F(AVX512BW), F(AVX512F)},      {F(AVX512VL), F(AVX512F)},
+    {F(AVX512_VBMI), F(AVX512BW)},  {F(AVX512_VBMI2), F(AVX512BW)}, {F(AVX512_VNNI), F(AVX512F)},
+    {F(AVX512_BITALG), F(AVX512BW)}, {F(AVX512_VPOPCNTDQ), F(AVX512F)}, {F(AVX512_BF16), F(AVX512BW)},
+    {F(INVPCID), F(PCID)},          {F(PAGE1GB), F(LM)},            {F(PCID), F(LM)},
+};
+
+/* Leaves, other than features, that guests see as the host has them, with a mask for each register. */
+static const struct {
+    uint32_t leaf;
+    struct cpuid_regs mask;
+} copied_leaves[] = {
+    {0x00000000, {0, ~0U, ~0U, ~0U}},                /* vendor */
+    {0x00000001, {~0U, 0x0000ff00, 0, 0}},           /* family, model, stepping; CLFLUSH size */
+    {EXT_BASE + 0x00, {0, ~0U, ~0U, ~0U}},           /* vendor */
+    {EXT_BASE + 0x01, {~0U, ~0U, 0, 0}},             /* family; package and brand */
+    {EXT_BASE + 0x02, {~0U, ~0U, ~0U, ~0U}},         /* name */
+    {EXT_BASE + 0x03, {~0U, ~0U, ~0U, ~0U}},
+    {EXT_BASE + 0x04, {~0U, ~0U, ~0U, ~0U}},
+    {EXT_BASE + 0x05, {~0U, ~0U, ~0U, ~0U}},         /* L1 cache and TLBs */
+    {EXT_BASE + 0x06, {~0U, ~0U, ~0U, ~0U}},         /* L2 and L3 */
+    {EXT_BASE + 0x08, {0x0000ffff, 0, 0, 0}},        /* address widths */
+    {EXT_BASE + 0x19, {~0U, ~0U, 0, 0}},             /* 1 GiB TLBs */
+    {EXT_BASE + 0x1a, {~0U, 0, 0, 0}},               /* performance hints */
+};
+
+/* x87, SSE, AVX, the three of AVX-512. */
+#define XCR0_X87_SSE 0x03UL
+#define XCR0_AVX     0x04UL
+#define XCR0_AVX512  0xe0UL
+
+/* Bits that 0x80000001.EDX repeats from 1.EDX on AMD. */
+#define COMMON_1D_FEATURES 0x0183f3ffU
+
+static struct cpuid_policy raw_policy, host_policy, hvm_max_policy, hvm_default_policy;
+
+/* --- Features ----------------------------------------------------------------------------- */
+
+uint32_t *cpuid_policy_feature_word(struct cpuid_policy *p, unsigned word)
+{
+    switch (word) {
+    case 0:
+        return &p->basic[1].edx;
+    case 1:
+        return &p->basic[1].ecx;
+    case 2:
+        return &p->ext[1].edx;
+    case 3:
+        return &p->ext[1].ecx;
+    case 4:
+        return &p->xstate[1].eax;
+    case 5:
+        return &p->feat[0].ebx;
+    case 6:
+        return &p->feat[0].ecx;
+    case 7:
+        return &p->ext[7].edx;
+    case 8:
+        return &p->ext[8].ebx;
+    case 9:
+        return &p->feat[0].edx;
+    case 10:
+        return &p->feat[1].eax;
+    case 11:
+        return &p->ext[0x21].eax;
+    case 12:
+        return &p->feat[1].ebx;
+    case 13:
+        return &p->feat[2].edx;
+    case 14:
+        return &p->feat[1].ecx;
+    case 15:
+        return &p->feat[1].edx;
+    case 18:
+        return &p->ext[0x21].ecx;
+    default: /* 16 and 17 are MSR_ARCH_CAPS */
+        return NULL;
+    }
+}
+
+uint32_t cpuid_policy_dynamic_bits(unsigned word)
+{
+    switch (word) {
+    case 0:
+        return 1U << (F(APIC) % 32) | 1U << (F(HTT) % 32);
+    case 1:
+        return 1U << (F(OSXSAVE) % 32) | 1U << (F(X2APIC) % 32) | 1U << (F(HYPERVISOR) % 32);
+    case 2:
+        return COMMON_1D_FEATURES;
+    case 3:
+        return 1U << (F(CMP_LEGACY) % 32);
+    case 6:
+        return 1U << (F(OSPKE) % 32);
+    default:
+        return 0;
+    }
+}
+
+static bool has(const struct cpuid_policy *p, unsigned feature)
+{
+    const uint32_t *word = cpuid_policy_feature_word((struct cpuid_policy *)p, feature / 32);
+
+    return word != NULL && (*word >> (feature % 32)) & 1;
+}
+
+static void set_feature(struct cpuid_policy *p, unsigned feature)
+{
+    *cpuid_policy_feature_word(p, feature / 32) |= 1U << (feature % 32);
+}
+
+static void clear_feature(struct cpuid_policy *p, unsigned feature)
+{
+    *cpuid_policy_feature_word(p, feature / 32) &= ~(1U << (feature % 32));
+}
+
+bool cpuid_policy_has(const struct domain *d, unsigned feature)
+{
+    return has(d->cpuid, feature);
+}
+
+void cpuid_policy_featureset(const struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS])
+{
+    for (unsigned n = 0; n < CPUID_FEATURE_WORDS; n++) {
+        const uint32_t *word = cpuid_policy_feature_word((struct cpuid_policy *)p, n);
+
+        words[n] = word != NULL ? *word : 0;
+    }
+}
+
+/* --- Extended state ----------------------------------------------------------------------- */
+
+uint64_t cpuid_policy_xcr0(const struct cpuid_policy *p)
+{
+    return (uint64_t)p->xstate[0].edx << 32 | p->xstate[0].eax;
+}
+
+/* The standard format: legacy area and header, then every component at its fixed place. */
+uint32_t cpuid_policy_xsave_size(const struct cpuid_policy *p, uint64_t xcr0)
+{
+    uint32_t size = 512 + 64;
+
+    for (unsigned n = 2; n < CPUID_XSTATE_COUNT; n++) {
+        if ((xcr0 >> n) & 1) {
+            size = MAX(size, p->xstate[n].ebx + p->xstate[n].eax);
+        }
+    }
+    return size;
+}
+
+/* The compacted format: components follow each other, some aligned to 64 bytes. */
+static uint32_t compact_size(const struct cpuid_policy *p, uint64_t xcr0)
+{
+    uint32_t size = 512 + 64;
+
+    for (unsigned n = 2; n < CPUID_XSTATE_COUNT; n++) {
+        if ((xcr0 >> n) & 1) {
+            size = (p->xstate[n].ecx & 2) ? ROUND_UP(size, 64) : size;
+            size += p->xstate[n].eax;
+        }
+    }
+    return size;
+}
+
+static void settle_xstate(struct cpuid_policy *p)
+{
+    uint64_t xcr0 = 0;
+
+    if (has(p, F(XSAVE))) {
+        xcr0 = XCR0_X87_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0) | (has(p, F(AVX512F)) ? XCR0_AVX512 : 0);
+    }
+    p->xstate[0] = (struct cpuid_regs){.eax = xcr0};
+    if (xcr0 != 0) {
+        p->xstate[0].ebx = p->xstate[0].ecx = cpuid_policy_xsave_size(p, xcr0);
+    }
+    p->xstate[1] = (struct cpuid_regs){.eax = xcr0 != 0 ? p->xstate[1].eax : 0};
+    for (unsigned n = 2; n < CPUID_XSTATE_COUNT; n++) {
+        if (!((xcr0 >> n) & 1)) {
+            p->xstate[n] = (struct cpuid_regs){0};
+        }
+    }
+}
+
+/* --- Making policies ---------------------------------------------------------------------- */
+
+void cpuid_policy_settle(struct cpuid_policy *p)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(our_features); i++) {
+        set_feature(p, our_features[i]);
+    }
+    clear_feature(p, F(OSXSAVE));
+    /* Twice: PCID may fall after INVPCID was looked at. */
+    for (unsigned i = 0; i < 2 * ARRAY_SIZE(dependencies); i++) {
+        if (!has(p, dependencies[i % ARRAY_SIZE(dependencies)].needs)) {
+            clear_feature(p, dependencies[i % ARRAY_SIZE(dependencies)].feature);
+        }
+    }
+    p->ext[1].edx = (p->ext[1].edx & ~COMMON_1D_FEATURES) | (p->basic[1].edx & COMMON_1D_FEATURES);
+    settle_xstate(p);
+}
+
+static void read_raw(struct cpuid_policy *p, struct cpuid_regs (*read)(uint32_t, uint32_t))
+{
+    uint32_t max_basic = read(0, 0).eax, max_ext = read(EXT_BASE, 0).eax;
+
+    for (uint32_t leaf = 0; leaf < CPUID_BASIC_COUNT && leaf <= max_basic; leaf++) {
+        p->basic[leaf] = read(leaf, 0);
+    }
+    for (uint32_t subleaf = 0; max_basic >= 7 && subleaf < CPUID_FEAT_COUNT; subleaf++) {
+        if (subleaf <= p->basic[7].eax) {
+            p->feat[subleaf] = read(7, subleaf);
+        }
+    }
+    for (uint32_t subleaf = 0; max_basic >= 0xd && subleaf < CPUID_XSTATE_COUNT; subleaf++) {
+        p->xstate[subleaf] = read(0xd, subleaf);
+    }
+    for (uint32_t n = 0; n < CPUID_EXT_COUNT && max_ext >= EXT_BASE && n <= max_ext - EXT_BASE; n++) {
+        p->ext[n] = read(EXT_BASE + n, 0);
+    }
+    p->basic[7] = p->basic[0xb] = p->basic[0xd] = (struct cpuid_regs){0};
+}
+
+static struct cpuid_regs masked(struct cpuid_regs r, struct cpuid_regs mask)
+{
+    return (struct cpuid_regs){r.eax & mask.eax, r.ebx & mask.ebx, r.ecx & mask.ecx, r.edx & mask.edx};
+}
+
+static void make_max(struct cpuid_policy *p, const struct cpuid_policy *host)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(copied_leaves); i++) {
+        uint32_t leaf = copied_leaves[i].leaf;
+
+        if (leaf < EXT_BASE) {
+            p->basic[leaf] = masked(host->basic[leaf], copied_leaves[i].mask);
+        } else {
+            p->ext[leaf - EXT_BASE] = masked(host->ext[leaf - EXT_BASE], copied_leaves[i].mask);
+        }
+    }
+    memcpy(p->xstate, host->xstate, sizeof(p->xstate));
+    p->xstate[1] = (struct cpuid_regs){0};
+    for (unsigned i = 0; i < ARRAY_SIZE(guest_features); i++) {
+        if (has(host, guest_features[i])) {
+            set_feature(p, guest_features[i]);
+        }
+    }
+    p->basic[0].eax = CPUID_BASIC_COUNT - 1;
+    p->ext[0].eax = MIN(host->ext[0].eax, EXT_BASE + CPUID_EXT_COUNT - 1);
+    p->feat[0].eax = MIN(host->feat[0].eax, CPUID_FEAT_COUNT - 1);
+    p->hypervisor_max = HYPERVISOR_BASE + XEN_CPUID_MAX_NUM_LEAVES;
+    cpuid_policy_settle(p);
+}
+
+void cpuid_policy_init_system(struct cpuid_regs (*read)(uint32_t leaf, uint32_t subleaf))
+{
+    read_raw(&raw_policy, read);
+
+    host_policy = raw_policy;
+    if (!has(&host_policy, F(OSXSAVE))) {
+        clear_feature(&host_policy, F(XSAVE));
+    }
+    make_max(&hvm_max_policy, &host_policy);
+
+    hvm_default_policy = hvm_max_policy;
+    for (unsigned i = 0; i < ARRAY_SIZE(opt_in_features); i++) {
+        clear_feature(&hvm_default_policy, opt_in_features[i]);
+    }
+}
+
+const struct cpuid_policy *cpuid_policy_system(uint32_t index)
+{
+    switch (index) {
+    case XEN_SYSCTL_cpu_policy_raw:
+        return &raw_policy;
+    case XEN_SYSCTL_cpu_policy_host:
+        return &host_policy;
+    case XEN_SYSCTL_cpu_policy_hvm_max:
+        return &hvm_max_policy;
+    case XEN_SYSCTL_cpu_policy_hvm_default:
+        return &hvm_default_policy;
+    default:
+        return NULL;
+    }
+}
+
+int cpuid_policy_init_domain(struct domain *d)
+{
+    _Static_assert(sizeof(struct cpuid_policy) <= PAGE_SIZE, "a policy is one page");
+    d->cpuid = page_alloc();
+    if (d->cpuid == NULL) {
+        return -XEN_ENOMEM;
+    }
+    *d->cpuid = d->is_hardware || d->is_privileged ? hvm_max_policy : hvm_default_policy;
+    return 0;
+}
+
+void cpuid_policy_free_domain(struct domain *d)
+{
+    if (d->cpuid != NULL) {
+        page_free(d->cpuid);
+        d->cpuid = NULL;
+    }
+}
+
+/* --- Answers ------------------------------------------------------------------------------ */
+
+/* Bits of an APIC id below the package: every vCPU is a core of one thread, with id 2 * n. */
+static unsigned apic_id_bits(const struct domain *d)
+{
+    unsigned ids = 2 * d->max_vcpus;
+
+    return ids <= 1 ? 0 : 32 - __builtin_clz(ids - 1);
+}
+
+static void query_leaf_1(struct vcpu *v, struct cpuid_regs *out)
+{
+    unsigned cores = v->domain->max_vcpus;
+
+    out->ebx |= vlapic_id_of(v->id) << 24 | cores << 16;
+    if (arch_vcpu_cr4(v) & CR4_OSXSAVE) {
+        out->ecx |= 1U << (F(OSXSAVE) % 32);
+    }
+    if (!(vlapic_base(v) & (1U << 11))) {
+        out->edx &= ~(1U << (F(APIC) % 32));
+    }
+    if (cores == 1) {
+        out->edx &= ~(1U << (F(HTT) % 32));
+    }
+}
+
+static void query_topology(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *out)
+{
+    *out = (struct cpuid_regs){.ecx = subleaf & 0xff, .edx = vlapic_id_of(v->id)};
+    if (subleaf == 0) {
+        out->eax = 1;
+        out->ebx = 1;
+        out->ecx |= 1U << 8; /* thread level */
+    } else if (subleaf == 1) {
+        out->eax = apic_id_bits(v->domain);
+        out->ebx = v->domain->max_vcpus;
+        out->ecx |= 2U << 8; /* core level */
+    }
+}
+
+static void query_xstate(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *out)
+{
+    const struct cpuid_policy *p = v->domain->cpuid;
+
+    if (subleaf >= CPUID_XSTATE_COUNT) {
+        *out = (struct cpuid_regs){0};
+        return;
+    }
+    *out = p->xstate[subleaf];
+    if (subleaf == 0 && out->eax != 0) {
+        out->ebx = cpuid_policy_xsave_size(p, v->arch.xcr0);
+    } else if (subleaf == 1 && has(p, F(XSAVEC))) {
+        out->ebx = compact_size(p, v->arch.xcr0);
+    }
+}
+
+static void query_hypervisor_tsc(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *out)
+{
+    uint64_t offset = v->domain->tsc_offset;
+
+    if (subleaf == 0) {
+        out->eax = 1U << 1 | (uint32_t)has(v->domain->cpuid, F(RDTSCP)) << 2;
+        out->ecx = host_tsc_khz;
+    } else if (subleaf == 1) {
+        out->eax = offset;
+        out->ebx = offset >> 32;
+        out->ecx = host_tsc_scale.mul_frac;
+        out->edx = (int32_t)host_tsc_scale.shift;
+    } else if (subleaf == 2) {
+        out->eax = host_tsc_khz;
+    }
+}
+
+static void query_hypervisor(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+    *out = (struct cpuid_regs){0};
+    if (leaf > v->domain->cpuid->hypervisor_max) {
+        return;
+    }
+    switch (leaf - HYPERVISOR_BASE) {
+    case 0:
+        *out = (struct cpuid_regs){v->domain->cpuid->hypervisor_max, XEN_CPUID_SIGNATURE_EBX,
+                                   XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
+        break;
+    case 1:
+        out->eax = ABI_VERSION;
+        break;
+    case 2:
+        out->eax = 1;               /* hypercall pages */
+        out->ebx = HYPERVISOR_BASE; /* the MSR that places one */
+        break;
+    case 3:
+        query_hypervisor_tsc(v, subleaf, out);
+        break;
+    case 4:
+        if (subleaf == 0) {
+            out->eax = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
+                       XEN_HVM_CPUID_UPCALL_VECTOR |
+                       (v->domain->p2m.has_iommu ? XEN_HVM_CPUID_IOMMU_MAPPINGS : 0);
+            out->ebx = v->id;
+            out->ecx = v->domain->domid;
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void query_basic(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+    const struct cpuid_policy *p = v->domain->cpuid;
+
+    if (leaf > p->basic[0].eax) {
+        *out = (struct cpuid_regs){0};
+        return;
+    }
+    *out = p->basic[leaf];
+    switch (leaf) {
+    case 1:
+        query_leaf_1(v, out);
+        break;
+    case 7:
+        if (subleaf <= p->feat[0].eax) {
+            *out = p->feat[subleaf];
+        }
+        break;
+    case 0xb:
+        query_topology(v, subleaf, out);
+        break;
+    case 0xd:
+        query_xstate(v, subleaf, out);
+        break;
+    default:
+        break;
+    }
+}
+
+static void query_ext(struct vcpu *v, uint32_t n, struct cpuid_regs *out)
+{
+    const struct cpuid_policy *p = v->domain->cpuid;
+
+    if (EXT_BASE + n > p->ext[0].eax) {
+        *out = (struct cpuid_regs){0};
+        return;
+    }
+    *out = p->ext[n];
+    if (n == 1 && v->domain->max_vcpus == 1) {
+        out->ecx &= ~(1U << (F(CMP_LEGACY) % 32));
+    } else if (n == 8) {
+        out->ecx = apic_id_bits(v->domain) << 12 | (v->domain->max_vcpus - 1);
+    }
+}
+
+void cpuid_policy_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+{
+    if (leaf < CPUID_BASIC_COUNT) {
+        query_basic(v, leaf, subleaf, out);
+    } else if (leaf - EXT_BASE < CPUID_EXT_COUNT) {
+        query_ext(v, leaf - EXT_BASE, out);
+    } else if (leaf - HYPERVISOR_BASE < 0x100) {
+        query_hypervisor(v, leaf, subleaf, out);
+    } else {
+        *out = (struct cpuid_regs){0};
+    }
+}
