@@ -2,7 +2,6 @@
 """A guest as a test sees it: made through REST, watched on its console, spoken to over its network."""
 
 import shlex
-import time
 
 from lib.check import Failure, check, wait_for
 
@@ -109,8 +108,3 @@ class Guest:
 
     def uptime_s(self):
         return float(self.shell("cat /proc/uptime").split()[0])
-
-
-def settle(seconds):
-    """For tests that must see that nothing happens for a while."""
-    time.sleep(seconds)

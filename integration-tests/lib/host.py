@@ -95,6 +95,15 @@ class Host:
         check(200 <= status < 300, f"{method} {path}: {status} {json.dumps(answer)}")
         return answer
 
+    def wait_task(self, task, what, timeout_s=180):
+        """Waits until a task has ended, and checks that it succeeded; the task as it is then."""
+        def ended():
+            now = self.request("GET", f"/tasks/{task['id']}")
+            return now if now["state"] not in ("TASK_STATE_PENDING", "TASK_STATE_RUNNING") else None
+        task = wait_for(f"the end of {what}", ended, timeout_s, every_s=0.2)
+        check(task["state"] == "TASK_STATE_SUCCEEDED", f"{what}: {json.dumps(task)}")
+        return task
+
     def wait_agent(self):
         """Waits until the agent answers requests."""
         probe = "curl -sf --unix-socket /run/nether/api.sock http://localhost/v1/host"

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dom0 with two vCPUs: both run, devices and network work on them, xenstore answers.
+
+What could go wrong: the second vCPU does not come up or gets no timer; IPIs or MSIs reach the wrong
+vCPU; the wall clocks of the vCPUs differ.
+"""
+
+from lib.check import check
+
+HOST = {"cpus": 2}
+
+
+def test_two_vcpus_work(host):
+    check(host.shell("nproc") == "2", "dom0 does not have two vCPUs")
+    host.shell("for cpu in 0 1; do taskset -c $cpu sh -c 'n=0; while [ $n -lt 20000 ]; do n=$((n+1)); done' & done; wait")
+    used = [int(line.split()[1]) for line in host.shell("grep '^cpu[01]' /proc/stat").splitlines()]
+    check(len(used) == 2 and all(used), f"a vCPU has done nothing: {used}")
+
+
+def test_interrupts_reach_both(host):
+    """Timer and rescheduling interrupts are counted on each vCPU."""
+    for row in host.shell("grep -E 'xen-percpu-virq +timer|xen-dyn-event|HYP:' /proc/interrupts").splitlines():
+        if "HYP:" in row:
+            counts = [int(n) for n in row.split()[1:3]]
+            check(all(counts), f"no upcalls on a vCPU: {row}")
+
+
+def test_network(host):
+    host.shell("ping -c 3 -W 5 10.0.2.2")
+    host.shell("ping -c 3 -W 5 10.77.0.2")
+
+
+def test_clocks_agree(host):
+    """The clock read alternately on both vCPUs never steps back."""
+    text = host.shell("for i in $(seq 20); do for cpu in 0 1; do taskset -c $cpu cut -d' ' -f1 /proc/uptime; done; done")
+    times = [float(t) for t in text.split()]
+    check(times == sorted(times), f"time went back: {times}")
+
+
+def test_xenstore_answers(host):
+    check("name" in host.shell("xenstore-ls /local/domain/0"), "xenstore has no node for dom0")
+    host.shell("xenstore-write /tool/probe hello && xenstore-read /tool/probe && xenstore-rm /tool/probe")

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guests of different sizes reach userspace with network, disk and console.
+
+What could go wrong: memory maps that only work for one size; secondary vCPUs that never start; memory
+that a small guest does not have; large pages that cover more than the guest owns.
+"""
+
+from lib.check import check
+
+HOST = {"cpus": 2}
+
+
+def boot_and_look(host, memory_mib, vcpus):
+    host.wait_agent()
+    disk = "/var/lib/nether/sizes.img"
+    host.shell(f"cp /var/lib/nether/images/disk.img {disk}")
+    guest = host.create_guest("sizes", memory_mib=memory_mib, vcpus=vcpus, disk=disk)
+    guest.wait_ready()
+    check("Hello from sizes" in guest.page(), "the guest does not serve its page")
+    check("hello from the disk" in guest.page(), "the guest did not read its disk")
+    check(guest.shell("nproc") == str(vcpus), f"the guest does not have {vcpus} vCPUs")
+    total_mib = int(guest.shell("awk '/MemTotal/ {print $2}' /proc/meminfo")) // 1024
+    check(memory_mib - 100 < total_mib <= memory_mib, f"the guest sees {total_mib} MiB")
+    ready = [line for line in guest.console().splitlines() if "userspace ready" in line][-1]
+    return ready.split("ready ")[1].split(",")[0].strip()
+
+
+def test_128_mib(host):
+    return boot_and_look(host, 128, 1)
+
+
+def test_256_mib_two_vcpus(host):
+    return boot_and_look(host, 256, 2)
+
+
+def test_1_gib(host):
+    return boot_and_look(host, 1024, 1)
+
+
+def test_1_gib_two_vcpus(host):
+    return boot_and_look(host, 1024, 2)
