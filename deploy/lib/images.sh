@@ -226,19 +226,23 @@ image_data() {
 # image_programs: an initramfs archive with our own programs as they lie in the build folder.
 # It is laid over the dom0 image, so it is the only thing made anew after a compile.
 image_programs() {
-    local file=$1 tree program missing=()
+    local file=$1 tree program destination places place missing=()
     tree=$(mktemp -d "$IMAGES/tree.XXXXXX")
     mkdir -p "$tree/etc/nether"
-    while read -r program destination; do
-        if [ -x "$BUILD/$program" ]; then
-            add_program "$tree" "$BUILD/$program" "$destination"
+    while read -r destination places; do
+        program=''
+        for place in $places; do
+            [ ! -f "$BUILD/$place" ] || program=$BUILD/$place
+        done
+        if [ -n "$program" ]; then
+            add_program "$tree" "$program" "$destination"
         else
-            missing+=("$program")
+            missing+=("${places%% *}")
         fi
     done <<'PROGRAMS'
-agent/nether-stored /usr/sbin/nether-stored
-agent/netherd /usr/sbin/netherd
-api/nether /usr/bin/nether
+/usr/sbin/nether-stored agent/nether-stored agent/xenstore/nether-stored
+/usr/sbin/netherd agent/netherd api/netherd
+/usr/bin/nether api/nether api/cli/nether
 PROGRAMS
     [ ${#missing[@]} = 0 ] || warn "not built, so not in dom0: ${missing[*]} (in $BUILD)"
     pack "$tree" "$file"
