@@ -60,3 +60,5 @@ void boot_memory_to_heap(void);
 
 /* The linked image (linker script). */
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[];
+/* The boot CPU's stack (boot/head.S). */
+extern char boot_stack[];

@@ -17,3 +17,5 @@ void console_write(const char *text, size_t size);
 /* Copies up to size bytes of the ring from position *index on (free-running; moved to the oldest kept byte
  * if that is newer); returns the count and advances *index. clear: forgets what was read. */
 size_t console_ring_read(uint64_t *index, char *buf, size_t size, bool clear);
+/* From now on written without the lock: a panic must come out whoever held it. */
+void console_break_lock(void);

@@ -10,7 +10,7 @@
 #include <hv/lock.h>
 #include <hv/types.h>
 
-#define CPU_STACK_SIZE 16384UL
+#define CPU_STACK_SIZE 32768UL /* STACK_STRIDE of hv/arch/layout.h */
 #define MAX_CPUS       256U
 
 struct vcpu;
@@ -90,6 +90,9 @@ static inline void *paddr_to_virt(uint64_t paddr)
 {
     return (char *)mfn_to_virt(mfn(paddr >> PAGE_SHIFT)) + (paddr & (PAGE_SIZE - 1));
 }
+
+/* The VM loop: runs vCPUs for ever. Every CPU ends in it (svm/). */
+void cpu_run(void) NORETURN;
 
 /* Scrubs one page. */
 void page_clear(void *page);

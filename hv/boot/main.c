@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the boot loader's jump to the VM loop: what is set up, in which order. */
+#include <hv/acpi.h>
+#include <hv/arch/apic.h>
+#include <hv/arch/cpu.h>
+#include <hv/arch/machine.h>
+#include <hv/arch/paging.h>
+#include <hv/arch/traps.h>
+#include <hv/boot.h>
+#include <hv/console.h>
+#include <hv/early_memory.h>
+#include <hv/frame.h>
+#include <hv/ioapic.h>
+#include <hv/print.h>
+
+void boot_main(uint32_t magic, uint32_t info_paddr) NORETURN;
+
+static void print_memory_map(void)
+{
+    static const char *const types[] = {"?", "RAM", "reserved", "ACPI", "NVS", "unusable"};
+
+    for (unsigned i = 0; i < boot_info.range_count; i++) {
+        const struct boot_range *range = &boot_info.ranges[i];
+
+        pr_info("memory: %016lx-%016lx %s", range->start, range->end - 1,
+                range->type < ARRAY_SIZE(types) ? types[range->type] : "other");
+    }
+    for (unsigned i = 0; i < boot_info.module_count; i++) {
+        pr_info("module %u: %lx-%lx \"%s\"", i, boot_info.modules[i].start,
+                boot_info.modules[i].end - 1, boot_info.modules[i].cmdline);
+    }
+}
+
+/* The host: its memory, clock, interrupt controllers. One CPU, no domains yet. */
+static void init_host(uint32_t magic, uint32_t info_paddr)
+{
+    cpu_init_boot();
+    descriptors_init();
+    serial_init(115200);
+    multiboot_parse(magic, info_paddr);
+    boot_options_parse(boot_info.cmdline);
+    serial_init(boot_options.serial_baud);
+    pr_info("Nether " NETHER_VERSION ", started by %s: \"%s\"", boot_info.loader, boot_info.cmdline);
+    print_memory_map();
+    early_memory_init();
+    paging_init();
+    acpi_init(boot_info.rsdp);
+    tsc_init();
+    boot_memory_to_heap();
+    pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
+    lapic_init();
+    ioapic_init();
+}
+
+void boot_main(uint32_t magic, uint32_t info_paddr)
+{
+    init_host(magic, info_paddr);
+    smp_start_all();
+    if (boot_info.module_count == 0) {
+        halt_with_message("dom0: no kernel: load one as the first module");
+    }
+    cpu_run();
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Multiboot1 (0.6.96) and Multiboot2 (2.0) information -> struct boot_info. What the loader says is
+ * outside input: offsets and counts are checked, strings bounded, ranges sorted and made disjoint (the
+ * less usable type wins an overlap, so that firmware memory never counts as RAM).
+ */
+#include <hv/arch/cpu.h>
+#include <hv/boot.h>
+#include <hv/print.h>
+#include <hv/string.h>
+
+#define MB1_MAGIC 0x2badb002U
+#define MB2_MAGIC 0x36d76289U
+
+#define MB1_CMDLINE (1u << 2)
+#define MB1_MODULES (1u << 3)
+#define MB1_MEMMAP  (1u << 6)
+#define MB1_LOADER  (1u << 9)
+
+#define E820_RAM 1U
+
+struct mb1_info {
+    uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
+    uint32_t module_count, module_addr;
+    uint32_t symbols[4];
+    uint32_t memmap_length, memmap_addr;
+    uint32_t drives_length, drives_addr, config_table, loader_name;
+};
+
+struct mb1_module {
+    uint32_t start, end, cmdline, reserved;
+};
+
+struct mb1_range {
+    uint32_t size; /* of what follows */
+    uint64_t base, length;
+    uint32_t type;
+} PACKED;
+
+struct mb2_tag {
+    uint32_t type, size;
+};
+
+struct mb2_module {
+    struct mb2_tag tag;
+    uint32_t start, end;
+    char cmdline[];
+};
+
+struct mb2_memmap {
+    struct mb2_tag tag;
+    uint32_t entry_size, entry_version;
+};
+
+struct mb2_range {
+    uint64_t base, length;
+    uint32_t type, reserved;
+};
+
+enum { MB2_END = 0, MB2_CMDLINE = 1, MB2_LOADER = 2, MB2_MODULE = 3, MB2_MEMMAP = 6, MB2_RSDP1 = 14, MB2_RSDP2 = 15 };
+
+struct boot_info boot_info;
+
+static char string_pool[4096]; /* module command lines and the loader's name */
+static size_t string_pool_used;
+
+/* A bounded copy in the pool; a text that does not fit any more is cut. */
+static const char *keep_string(const char *text, size_t max)
+{
+    char *copy = &string_pool[string_pool_used];
+    size_t room = sizeof(string_pool) - 1 - string_pool_used, length = 0;
+
+    while (length < room && length < max && text[length]) {
+        copy[length] = text[length];
+        length++;
+    }
+    copy[length] = '\0';
+    string_pool_used += MIN(length + 1, room);
+    return copy;
+}
+
+/* QEMU's and old loaders' command lines begin with the file's name; GRUB 2's do not. */
+static const char *skip_file_name(const char *cmdline)
+{
+    bool has_name = *cmdline == '/' || *cmdline == '.' ||
+                    (boot_info.loader && strncmp(boot_info.loader, "qemu", 4) == 0);
+
+    if (has_name) {
+        while (*cmdline && *cmdline != ' ') {
+            cmdline++;
+        }
+    }
+    while (*cmdline == ' ') {
+        cmdline++;
+    }
+    return cmdline;
+}
+
+static void set_cmdline(const char *text, size_t max)
+{
+    size_t length = 0;
+
+    text = skip_file_name(text);
+    while (length < sizeof(boot_info.cmdline) - 1 && length < max && text[length]) {
+        boot_info.cmdline[length] = text[length];
+        length++;
+    }
+    boot_info.cmdline[length] = '\0';
+}
+
+static void add_module(uint64_t start, uint64_t end, const char *cmdline, size_t max)
+{
+    if (boot_info.module_count == BOOT_MAX_MODULES) {
+        pr_warn("boot: more than %u modules, the rest is ignored", BOOT_MAX_MODULES);
+        return;
+    }
+    if (end <= start) {
+        halt_with_message("boot: module %u is empty: boot loader's information is damaged",
+                          boot_info.module_count);
+    }
+    boot_info.modules[boot_info.module_count++] = (struct boot_module){
+        .start = start, .end = end, .cmdline = keep_string(skip_file_name(cmdline), max)};
+}
+
+static void insert_range(unsigned at, struct boot_range range)
+{
+    if (boot_info.range_count == BOOT_MAX_RANGES) {
+        halt_with_message("boot: memory map has more than %u ranges", BOOT_MAX_RANGES);
+    }
+    memmove(&boot_info.ranges[at + 1], &boot_info.ranges[at],
+            (boot_info.range_count - at) * sizeof(range));
+    boot_info.ranges[at] = range;
+    boot_info.range_count++;
+}
+
+/* RAM gives way to anything else; among others the first told stays. */
+static bool outranks(uint32_t type, uint32_t other)
+{
+    return other == E820_RAM && type != E820_RAM;
+}
+
+/* Adds a range to the sorted, disjoint list: what it overlaps is cut, on the side that is weaker. */
+static void add_range(uint64_t start, uint64_t end, uint32_t type)
+{
+    struct boot_range *ranges = boot_info.ranges;
+    unsigned i = 0;
+
+    while (start < end) {
+        while (i < boot_info.range_count && ranges[i].end <= start) {
+            i++;
+        }
+        if (i == boot_info.range_count || end <= ranges[i].start) {
+            insert_range(i, (struct boot_range){start, end, type});
+            return;
+        }
+        if (start < ranges[i].start) { /* the free part in front */
+            insert_range(i, (struct boot_range){start, ranges[i].start, type});
+            i++;
+            start = ranges[i].start;
+        }
+        if (!outranks(type, ranges[i].type)) {
+            start = ranges[i].end;
+            continue;
+        }
+
+        struct boot_range weaker = ranges[i]; /* [start, end) lies at or behind its start */
+        uint64_t cut = MIN(end, weaker.end);
+
+        ranges[i] = (struct boot_range){start, cut, type};
+        if (cut < weaker.end) {
+            insert_range(i + 1, (struct boot_range){cut, weaker.end, weaker.type});
+        }
+        if (weaker.start < start) {
+            insert_range(i, (struct boot_range){weaker.start, start, weaker.type});
+        }
+        start = cut;
+    }
+}
+
+static void add_loader_range(uint64_t base, uint64_t length, uint32_t type)
+{
+    if (length > ~base) {
+        length = ~base;
+    }
+    add_range(base, base + length, type);
+}
+
+static void parse_mb1(uint32_t info_paddr)
+{
+    const struct mb1_info *info = paddr_to_virt(info_paddr);
+
+    if (info->flags & MB1_LOADER) {
+        boot_info.loader = keep_string(paddr_to_virt(info->loader_name), 64);
+    }
+    if (info->flags & MB1_CMDLINE) {
+        set_cmdline(paddr_to_virt(info->cmdline), ~0UL);
+    }
+    if (!(info->flags & MB1_MEMMAP)) {
+        halt_with_message("boot: the boot loader gave no memory map");
+    }
+    for (uint64_t offset = 0; offset + sizeof(struct mb1_range) <= info->memmap_length;) {
+        const struct mb1_range *range = paddr_to_virt(info->memmap_addr + offset);
+
+        add_loader_range(range->base, range->length, range->type);
+        offset += (uint64_t)range->size + sizeof(range->size);
+    }
+    for (unsigned i = 0; info->flags & MB1_MODULES && i < info->module_count; i++) {
+        const struct mb1_module *module = paddr_to_virt(info->module_addr + i * sizeof(*module));
+
+        add_module(module->start, module->end,
+                   module->cmdline ? paddr_to_virt(module->cmdline) : "", ~0UL);
+    }
+}
+
+static void parse_mb2_memmap(const struct mb2_memmap *map)
+{
+    if (map->entry_size < sizeof(struct mb2_range)) {
+        return;
+    }
+    for (uint64_t offset = sizeof(*map); offset + map->entry_size <= map->tag.size;
+         offset += map->entry_size) {
+        const struct mb2_range *range = (const void *)((const char *)map + offset);
+
+        add_loader_range(range->base, range->length, range->type);
+    }
+}
+
+static void parse_mb2_tag(const struct mb2_tag *tag, uint64_t paddr)
+{
+    const char *text = (const char *)(tag + 1);
+    const struct mb2_module *module = (const void *)tag;
+
+    switch (tag->type) {
+    case MB2_CMDLINE:
+        set_cmdline(text, tag->size - sizeof(*tag));
+        break;
+    case MB2_LOADER:
+        boot_info.loader = keep_string(text, tag->size - sizeof(*tag));
+        break;
+    case MB2_MODULE:
+        if (tag->size >= sizeof(*module)) {
+            add_module(module->start, module->end, module->cmdline, tag->size - sizeof(*module));
+        }
+        break;
+    case MB2_MEMMAP:
+        if (tag->size >= sizeof(struct mb2_memmap)) {
+            parse_mb2_memmap((const void *)tag);
+        }
+        break;
+    case MB2_RSDP1: /* the tag holds a copy of the RSDP; the newer tag wins */
+        if (boot_info.rsdp == 0) {
+            boot_info.rsdp = paddr + sizeof(*tag);
+        }
+        break;
+    case MB2_RSDP2:
+        boot_info.rsdp = paddr + sizeof(*tag);
+        break;
+    default:
+        break;
+    }
+}
+
+static void parse_mb2(uint32_t info_paddr)
+{
+    uint32_t total = *(const uint32_t *)paddr_to_virt(info_paddr);
+
+    for (uint64_t offset = 8; offset + sizeof(struct mb2_tag) <= total;) {
+        const struct mb2_tag *tag = paddr_to_virt(info_paddr + offset);
+
+        if (tag->type == MB2_END) {
+            break;
+        }
+        if (tag->size < sizeof(*tag) || offset + tag->size > total) {
+            halt_with_message("boot: Multiboot2 tag %u has bad size %u", tag->type, tag->size);
+        }
+        parse_mb2_tag(tag, info_paddr + offset);
+        offset += ROUND_UP((uint64_t)tag->size, 8);
+    }
+    if (boot_info.range_count == 0) {
+        halt_with_message("boot: the boot loader gave no memory map");
+    }
+}
+
+void multiboot_parse(uint32_t magic, uint32_t info_paddr)
+{
+    boot_info.loader = NULL;
+    if (magic == MB1_MAGIC) {
+        parse_mb1(info_paddr);
+    } else if (magic == MB2_MAGIC) {
+        parse_mb2(info_paddr);
+    } else {
+        halt_with_message("boot: not started by a Multiboot loader (magic 0x%x)", magic);
+    }
+    if (!boot_info.loader) {
+        boot_info.loader = "unknown boot loader";
+    }
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Exceptions and interrupts of the host: the frame that x86/traps.S pushes, and who handles it. */
+#pragma once
+
+#include <hv/types.h>
+
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, r11, r10, r9, r8;
+    uint64_t rdi, rsi, rbp, rdx, rcx, rbx, rax;
+    uint64_t vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/* Loads the GDT and IDT that all CPUs share. There is no TSS: we never leave ring 0 and use no IST, since
+ * TR is the guest's once a guest has run. */
+void descriptors_init(void);
+
+/* Called by x86/traps.S with interrupts off. */
+void trap_handle(struct trap_frame *frame);
+/* Vectors from IRQ_VECTOR_FIRST up: runs the handler, then acknowledges. */
+void irq_dispatch(uint8_t vector);
+
+/* panic() with the registers of a trap. */
+void panic_with_frame(const struct trap_frame *frame, const char *fmt, ...) NORETURN PRINTF(2, 3);
+/* Whether some CPU is panicking: the others park in their NMI handler. */
+bool panic_is_active(void);
+
+/* Name of the function at address and the offset in it; NULL if it is not in our text. */
+const char *symbol_find(uint64_t address, uint64_t *offset);

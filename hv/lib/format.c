@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* printf's formatting, as far as hv/print.h promises it: d i u x X p s c %, flags 0 and -, width, precision
+ * for strings, length modifiers l ll z h hh. */
+#include <hv/print.h>
+#include <hv/string.h>
+
+struct output {
+    char *buf;
+    size_t size, used; /* used counts what did not fit, too */
+};
+
+struct spec {
+    bool left, zero;
+    unsigned width;
+    int precision; /* -1: none */
+    unsigned longs; /* 0: int, 1 or more: 64-bit */
+};
+
+static void put(struct output *out, char c)
+{
+    if (out->used + 1 < out->size) {
+        out->buf[out->used] = c;
+    }
+    out->used++;
+}
+
+static void pad(struct output *out, char c, unsigned width, size_t used)
+{
+    for (size_t i = used; i < width; i++) {
+        put(out, c);
+    }
+}
+
+static void put_string(struct output *out, const struct spec *spec, const char *text)
+{
+    size_t length = 0;
+
+    if (!text) {
+        text = "(null)";
+    }
+    while ((spec->precision < 0 || length < (size_t)spec->precision) && text[length]) {
+        length++;
+    }
+    if (!spec->left) {
+        pad(out, ' ', spec->width, length);
+    }
+    for (size_t i = 0; i < length; i++) {
+        put(out, text[i]);
+    }
+    if (spec->left) {
+        pad(out, ' ', spec->width, length);
+    }
+}
+
+static void put_number(struct output *out, const struct spec *spec, uint64_t value, unsigned base,
+                       bool negative, const char *digits)
+{
+    char text[24];
+    size_t at = sizeof(text);
+
+    do {
+        text[--at] = digits[value % base];
+        value /= base;
+    } while (value);
+
+    size_t length = sizeof(text) - at + negative;
+
+    if (!spec->left && !spec->zero) {
+        pad(out, ' ', spec->width, length);
+    }
+    if (negative) {
+        put(out, '-');
+    }
+    if (!spec->left && spec->zero) {
+        pad(out, '0', spec->width, length);
+    }
+    while (at < sizeof(text)) {
+        put(out, text[at++]);
+    }
+    if (spec->left) {
+        pad(out, ' ', spec->width, length);
+    }
+}
+
+static unsigned parse_number(const char **fmt)
+{
+    unsigned n = 0;
+
+    while (**fmt >= '0' && **fmt <= '9') {
+        n = n * 10 + (unsigned)(*(*fmt)++ - '0');
+    }
+    return n;
+}
+
+/* Everything between '%' and the conversion. */
+static struct spec parse_spec(const char **fmt, va_list args)
+{
+    struct spec spec = {.precision = -1};
+
+    for (;; (*fmt)++) {
+        if (**fmt == '-') {
+            spec.left = true;
+        } else if (**fmt == '0') {
+            spec.zero = true;
+        } else {
+            break;
+        }
+    }
+    spec.width = parse_number(fmt);
+    if (**fmt == '.') {
+        (*fmt)++;
+        if (**fmt == '*') {
+            (*fmt)++;
+            spec.precision = va_arg(args, int);
+        } else {
+            spec.precision = (int)parse_number(fmt);
+        }
+    }
+    for (;; (*fmt)++) {
+        if (**fmt == 'l' || **fmt == 'z') {
+            spec.longs++;
+        } else if (**fmt != 'h') {
+            return spec;
+        }
+    }
+}
+
+/* va_list is an array type here: passing it on as a parameter shares the position. */
+static void put_conversion(struct output *out, char conversion, struct spec *spec, va_list args)
+{
+    static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
+
+    switch (conversion) {
+    case 'd':
+    case 'i': {
+        int64_t value = spec->longs ? va_arg(args, int64_t) : va_arg(args, int);
+        uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+        put_number(out, spec, magnitude, 10, value < 0, lower);
+        break;
+    }
+    case 'u':
+    case 'x':
+    case 'X': {
+        uint64_t value = spec->longs ? va_arg(args, uint64_t) : va_arg(args, unsigned);
+
+        put_number(out, spec, value, conversion == 'u' ? 10 : 16, false,
+                   conversion == 'X' ? upper : lower);
+        break;
+    }
+    case 'p':
+        spec->zero = true;
+        spec->width = 16;
+        put_number(out, spec, (uint64_t)(uintptr_t)va_arg(args, void *), 16, false, lower);
+        break;
+    case 's':
+        put_string(out, spec, va_arg(args, const char *));
+        break;
+    case 'c':
+        put(out, (char)va_arg(args, int));
+        break;
+    default:
+        put(out, conversion);
+    }
+}
+
+int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list args)
+{
+    struct output out = {.buf = buf, .size = size};
+    va_list copy;
+
+    va_copy(copy, args);
+    while (*fmt) {
+        if (*fmt != '%') {
+            put(&out, *fmt++);
+            continue;
+        }
+        fmt++;
+
+        struct spec spec = parse_spec(&fmt, copy);
+
+        if (!*fmt) {
+            break;
+        }
+        put_conversion(&out, *fmt++, &spec, copy);
+    }
+    va_end(copy);
+    if (size > 0) {
+        buf[MIN(out.used, size - 1)] = '\0';
+    }
+    return (int)out.used;
+}
+
+int hv_snprintf(char *buf, size_t size, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    int length = hv_vsnprintf(buf, size, fmt, args);
+    va_end(args);
+    return length;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Ticket locks. Debug builds keep the ranks that each CPU holds and panic when a lock is taken out
+ * of order, before two CPUs can meet in the wrong order for real.
+ */
+#include <hv/arch/cpu.h>
+#include <hv/lock.h>
+#include <hv/print.h>
+
+#ifndef NDEBUG
+static void rank_check(const struct spinlock *lock, bool may_equal)
+{
+    struct cpu *c = this_cpu();
+
+    for (unsigned i = 0; i < c->held_count; i++) {
+        if (c->held_ranks[i] > lock->rank || (c->held_ranks[i] == lock->rank && !may_equal)) {
+            panic("lock: rank %u taken while holding rank %u", lock->rank, c->held_ranks[i]);
+        }
+    }
+}
+
+static void rank_push(const struct spinlock *lock)
+{
+    struct cpu *c = this_cpu();
+
+    if (c->held_count == sizeof(c->held_ranks)) {
+        panic("lock: too many locks held");
+    }
+    c->held_ranks[c->held_count++] = lock->rank;
+}
+
+static void rank_pop(const struct spinlock *lock)
+{
+    struct cpu *c = this_cpu();
+
+    for (unsigned i = c->held_count; i-- > 0;) {
+        if (c->held_ranks[i] == lock->rank) {
+            c->held_ranks[i] = c->held_ranks[--c->held_count];
+            return;
+        }
+    }
+    panic("lock: rank %u released but not held", lock->rank);
+}
+#else
+static void rank_check(const struct spinlock *lock, bool may_equal)
+{
+    (void)lock;
+    (void)may_equal;
+}
+
+static void rank_push(const struct spinlock *lock)
+{
+    (void)lock;
+}
+
+static void rank_pop(const struct spinlock *lock)
+{
+    (void)lock;
+}
+#endif
+
+static void take(struct spinlock *lock)
+{
+    uint16_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+
+    while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
+        cpu_relax();
+    }
+}
+
+void spin_init(struct spinlock *lock, enum lock_rank rank)
+{
+    *lock = (struct spinlock)SPINLOCK_INIT(rank);
+}
+
+void spin_lock(struct spinlock *lock)
+{
+    rank_check(lock, false);
+    take(lock);
+    rank_push(lock);
+}
+
+void spin_unlock(struct spinlock *lock)
+{
+    rank_pop(lock);
+    __atomic_store_n(&lock->serving, (uint16_t)(lock->serving + 1), __ATOMIC_RELEASE);
+}
+
+bool spin_trylock(struct spinlock *lock)
+{
+    uint16_t ticket = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE);
+
+    if (!__atomic_compare_exchange_n(&lock->next, &ticket, (uint16_t)(ticket + 1), false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        return false;
+    }
+    rank_push(lock); /* unchecked: a try cannot deadlock, so the order does not bind it */
+    return true;
+}
+
+void spin_lock_pair(struct spinlock *a, struct spinlock *b)
+{
+    if (a == b) {
+        spin_lock(a);
+        return;
+    }
+
+    struct spinlock *first = a < b ? a : b;
+    struct spinlock *second = a < b ? b : a;
+
+    spin_lock(first);
+    rank_check(second, true);
+    take(second);
+    rank_push(second);
+}
+
+void spin_unlock_pair(struct spinlock *a, struct spinlock *b)
+{
+    spin_unlock(a);
+    if (a != b) {
+        spin_unlock(b);
+    }
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages: formatted on the stack, marked as ours, written to the console as one piece. */
+#include <hv/arch/cpu.h>
+#include <hv/boot.h>
+#include <hv/console.h>
+#include <hv/print.h>
+#include <hv/string.h>
+#include <hv/time.h>
+
+#define MESSAGE_MAX         256U
+#define GUEST_MESSAGES_PER_S 10U
+
+static const char prefix[] = "(nether) ";
+
+/* One line; a message that is too long is cut, never split. */
+static void print_line(const char *fmt, va_list args)
+{
+    char text[MESSAGE_MAX];
+    size_t length = sizeof(prefix) - 1;
+
+    memcpy(text, prefix, length);
+    hv_vsnprintf(text + length, sizeof(text) - length - 1, fmt, args);
+    length = strlen(text);
+    if (text[length - 1] != '\n') {
+        text[length++] = '\n';
+    }
+    console_write(text, length);
+}
+
+void printk(enum log_level level, const char *fmt, ...)
+{
+    va_list args;
+
+    if ((unsigned)level > boot_options.log_level) {
+        return;
+    }
+    va_start(args, fmt);
+    print_line(fmt, args);
+    va_end(args);
+}
+
+/* A bucket of messages refilled every second. Races between CPUs cost at most a message. */
+void printk_guest(const char *fmt, ...)
+{
+    static uint64_t window;
+    static uint32_t printed, dropped;
+    uint64_t now = now_ns() / 1000000000UL;
+    va_list args;
+
+    if (READ_ONCE(window) != now) {
+        WRITE_ONCE(window, now);
+        WRITE_ONCE(printed, 0);
+
+        uint32_t lost = __atomic_exchange_n(&dropped, 0, __ATOMIC_RELAXED);
+
+        if (lost > 0) {
+            printk(LOG_INFO, "%u messages caused by guests were dropped", lost);
+        }
+    }
+    if (__atomic_add_fetch(&printed, 1, __ATOMIC_RELAXED) > GUEST_MESSAGES_PER_S) {
+        __atomic_add_fetch(&dropped, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    va_start(args, fmt);
+    print_line(fmt, args);
+    va_end(args);
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's IO-APICs: index and data register, a 64-bit redirection entry a pin. */
+#include <hv/ioapic.h>
+
+#include <hv/acpi.h>
+#include <hv/arch/paging.h>
+#include <hv/hypercall.h>
+#include <hv/lock.h>
+#include <hv/print.h>
+
+#define IOAPIC_VERSION 1U
+#define IOAPIC_ENTRY   0x10U
+
+#define ENTRY_ACTIVE_LOW (1u << 13)
+#define ENTRY_LEVEL      (1u << 15)
+#define ENTRY_MASKED     (1u << 16)
+
+struct ioapic {
+    struct ioapic_info info;
+    volatile uint32_t *regs;
+};
+
+/* Protects every IO-APIC's index register. */
+static struct spinlock ioapic_lock = SPINLOCK_INIT(LOCK_RANK_IRQ);
+static struct ioapic ioapics[ACPI_MAX_IOAPICS];
+static unsigned count;
+
+static uint32_t read_reg(const struct ioapic *io, unsigned reg)
+{
+    io->regs[0] = reg;
+    return io->regs[4];
+}
+
+static void write_reg(const struct ioapic *io, unsigned reg, uint32_t value)
+{
+    io->regs[0] = reg;
+    io->regs[4] = value;
+}
+
+unsigned ioapic_count(void)
+{
+    return count;
+}
+
+const struct ioapic_info *ioapic_info(unsigned n)
+{
+    return &ioapics[n].info;
+}
+
+void ioapic_init(void)
+{
+    for (unsigned i = 0; i < acpi_info.ioapic_count; i++) {
+        struct ioapic *io = &ioapics[count];
+
+        io->regs = paging_map_mmio(acpi_info.ioapics[i].paddr, PAGE_SIZE);
+
+        uint32_t version = read_reg(io, IOAPIC_VERSION);
+
+        if (version == ~0u) {
+            pr_warn("ioapic%u: no answer at 0x%lx, left out", i, acpi_info.ioapics[i].paddr);
+            continue;
+        }
+        io->info = (struct ioapic_info){
+            .id = acpi_info.ioapics[i].id,
+            .gsi_base = acpi_info.ioapics[i].gsi_base,
+            .pin_count = (version >> 16 & 0xff) + 1,
+            .paddr = acpi_info.ioapics[i].paddr,
+        };
+        for (unsigned pin = 0; pin < io->info.pin_count; pin++) {
+            write_reg(io, IOAPIC_ENTRY + 2 * pin, ENTRY_MASKED);
+            write_reg(io, IOAPIC_ENTRY + 2 * pin + 1, 0);
+        }
+        pr_info("ioapic%u: id %u, gsi %u-%u at 0x%lx", i, io->info.id, io->info.gsi_base,
+                io->info.gsi_base + io->info.pin_count - 1, io->info.paddr);
+        count++;
+    }
+}
+
+static const struct ioapic *find(uint32_t gsi, unsigned *pin)
+{
+    for (unsigned i = 0; i < count; i++) {
+        const struct ioapic_info *info = &ioapics[i].info;
+
+        if (gsi >= info->gsi_base && gsi - info->gsi_base < info->pin_count) {
+            *pin = gsi - info->gsi_base;
+            return &ioapics[i];
+        }
+    }
+    return NULL;
+}
+
+int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, bool is_active_low,
+                 bool is_masked)
+{
+    unsigned pin;
+    const struct ioapic *io = find(gsi, &pin);
+
+    if (!io) {
+        return -XEN_ENOENT;
+    }
+
+    uint32_t entry = vector | (is_level ? ENTRY_LEVEL : 0) | (is_active_low ? ENTRY_ACTIVE_LOW : 0);
+
+    spin_lock(&ioapic_lock);
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, ENTRY_MASKED); /* never half an entry live */
+    write_reg(io, IOAPIC_ENTRY + 2 * pin + 1, apic_id << 24);
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | (is_masked ? ENTRY_MASKED : 0));
+    spin_unlock(&ioapic_lock);
+    return 0;
+}
+
+void ioapic_mask(uint32_t gsi, bool is_masked)
+{
+    unsigned pin;
+    const struct ioapic *io = find(gsi, &pin);
+
+    if (!io) {
+        return;
+    }
+    spin_lock(&ioapic_lock);
+
+    uint32_t entry = read_reg(io, IOAPIC_ENTRY + 2 * pin);
+
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, is_masked ? entry | ENTRY_MASKED : entry & ~ENTRY_MASKED);
+    spin_unlock(&ioapic_lock);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Host vectors and their handlers: one table for all CPUs. */
+#include <hv/irq.h>
+
+#include <hv/arch/apic.h>
+#include <hv/arch/cpu.h>
+#include <hv/arch/traps.h>
+#include <hv/hypercall.h>
+#include <hv/lock.h>
+#include <hv/print.h>
+
+struct irq_vector {
+    irq_handler_fn handler; /* NULL: free */
+    void *data;
+};
+
+/* Protects who owns which vector; dispatching reads without it. */
+static struct spinlock irq_lock = SPINLOCK_INIT(LOCK_RANK_IRQ);
+static struct irq_vector vectors[256];
+
+int irq_vector_alloc(irq_handler_fn handler, void *data)
+{
+    int found = -XEN_ENOSPC;
+
+    spin_lock(&irq_lock);
+    for (int i = IRQ_VECTOR_FIRST; i <= IRQ_VECTOR_LAST; i++) {
+        if (!vectors[i].handler) {
+            vectors[i].data = data;
+            __atomic_store_n(&vectors[i].handler, handler, __ATOMIC_RELEASE);
+            found = i;
+            break;
+        }
+    }
+    spin_unlock(&irq_lock);
+    return found;
+}
+
+void irq_vector_free(int vector)
+{
+    spin_lock(&irq_lock);
+    WRITE_ONCE(vectors[vector].handler, NULL);
+    spin_unlock(&irq_lock);
+}
+
+void irq_dispatch(uint8_t vector)
+{
+    struct cpu *c = this_cpu();
+
+    if (vector == IRQ_VECTOR_SPURIOUS) {
+        return; /* no EOI: APM vol. 2, 16.4.7 */
+    }
+    c->irq_count++;
+    if (vector == IRQ_VECTOR_TIMER) {
+        __atomic_fetch_or(&c->work, CPU_WORK_TIMER, __ATOMIC_SEQ_CST);
+    } else if (vector != IRQ_VECTOR_KICK) {
+        irq_handler_fn handler = __atomic_load_n(&vectors[vector].handler, __ATOMIC_ACQUIRE);
+
+        if (handler) {
+            handler(vectors[vector].data);
+        } else {
+            pr_warn("cpu%u: interrupt vector 0x%x has no handler", c->id, vector);
+        }
+    }
+    lapic_eoi();
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's local APIC (AMD64 APM vol. 2, chapter 16): EOI, IPIs and the timer. x2APIC mode where the CPU
+ * has it, else the register page; the timer runs one-shot at its bus clock divided by 1.
+ */
+#include <hv/arch/apic.h>
+
+#include <hv/acpi.h>
+#include <hv/arch/cpu.h>
+#include <hv/arch/paging.h>
+#include <hv/arch/x86.h>
+#include <hv/irq.h>
+#include <hv/print.h>
+#include <hv/time.h>
+
+#define APIC_BASE_EXTD (1UL << 10)
+#define APIC_BASE_EN   (1UL << 11)
+#define MSR_X2APIC     0x800U
+#define MSR_TSC_DEADLINE 0x6e0U
+
+#define REG_ID         0x020
+#define REG_TPR        0x080
+#define REG_EOI        0x0b0
+#define REG_SVR        0x0f0
+#define REG_ICR        0x300
+#define REG_ICR_HIGH   0x310
+#define REG_LVT_TIMER  0x320
+#define REG_LVT_LINT0  0x350
+#define REG_LVT_LINT1  0x360
+#define REG_LVT_ERROR  0x370
+#define REG_TIMER_INIT 0x380
+#define REG_TIMER_NOW  0x390
+#define REG_TIMER_DIV  0x3e0
+
+#define LVT_MASKED       (1u << 16)
+#define LVT_NMI          (4u << 8)
+#define LVT_TSC_DEADLINE (2u << 17)
+#define SVR_ENABLE       (1u << 8)
+#define ICR_BUSY         (1u << 12)
+#define ICR_ASSERT       (1u << 14)
+#define ICR_NMI          (4u << 8)
+#define ICR_INIT         (5u << 8)
+#define ICR_SIPI         (6u << 8)
+#define ICR_OTHERS       (3u << 18)
+#define TIMER_DIVIDE_1   0xbu
+
+#define CALIBRATION_NS 10000000UL
+
+static volatile uint32_t *regs; /* xAPIC page */
+static bool is_enabled, is_x2apic, has_deadline;
+static uint64_t timer_khz;
+
+static uint32_t read_reg(unsigned reg)
+{
+    return is_x2apic ? (uint32_t)x86_rdmsr(MSR_X2APIC + reg / 16) : regs[reg / 4];
+}
+
+static void write_reg(unsigned reg, uint32_t value)
+{
+    if (is_x2apic) {
+        x86_wrmsr(MSR_X2APIC + reg / 16, value);
+    } else {
+        regs[reg / 4] = value;
+    }
+}
+
+uint32_t lapic_id(void)
+{
+    return is_x2apic ? read_reg(REG_ID) : read_reg(REG_ID) >> 24;
+}
+
+bool lapic_is_x2apic(void)
+{
+    return is_x2apic;
+}
+
+void lapic_eoi(void)
+{
+    write_reg(REG_EOI, 0);
+}
+
+/* Writes to memory made before are seen by whoever the IPI wakes: an x2APIC write does not order them. */
+static void send(uint32_t apic_id, uint32_t command)
+{
+    if (is_x2apic) {
+        __asm__ volatile("mfence; lfence" : : : "memory");
+        x86_wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)apic_id << 32 | command);
+        return;
+    }
+    while (read_reg(REG_ICR) & ICR_BUSY) {
+        cpu_relax();
+    }
+    write_reg(REG_ICR_HIGH, apic_id << 24);
+    write_reg(REG_ICR, command);
+}
+
+void lapic_send_ipi(uint32_t apic_id, uint8_t vector)
+{
+    send(apic_id, ICR_ASSERT | vector);
+}
+
+void lapic_send_init(uint32_t apic_id)
+{
+    send(apic_id, ICR_INIT | ICR_ASSERT);
+}
+
+void lapic_send_sipi(uint32_t apic_id, uint8_t page)
+{
+    send(apic_id, ICR_SIPI | ICR_ASSERT | page);
+}
+
+void lapic_send_nmi_to_others(void)
+{
+    if (is_enabled) {
+        send(0, ICR_NMI | ICR_ASSERT | ICR_OTHERS);
+    }
+}
+
+void arch_send_kick(struct cpu *c)
+{
+    lapic_send_ipi(c->apic_id, IRQ_VECTOR_KICK);
+}
+
+static void enable(void)
+{
+    uint64_t base = x86_rdmsr(MSR_APIC_BASE) | APIC_BASE_EN;
+
+    x86_wrmsr(MSR_APIC_BASE, base);
+    if (is_x2apic) {
+        x86_wrmsr(MSR_APIC_BASE, base | APIC_BASE_EXTD);
+    }
+    write_reg(REG_TPR, 0);
+    write_reg(REG_LVT_LINT0, LVT_MASKED);
+    write_reg(REG_LVT_LINT1, LVT_NMI);
+    write_reg(REG_LVT_ERROR, LVT_MASKED);
+    write_reg(REG_TIMER_DIV, TIMER_DIVIDE_1);
+    write_reg(REG_TIMER_INIT, 0);
+    write_reg(REG_LVT_TIMER, IRQ_VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));
+    write_reg(REG_SVR, SVR_ENABLE | IRQ_VECTOR_SPURIOUS);
+}
+
+/* How fast the timer counts, against the TSC. */
+static uint64_t measure_timer_khz(void)
+{
+    uint64_t start = now_ns();
+
+    write_reg(REG_LVT_TIMER, LVT_MASKED | IRQ_VECTOR_TIMER);
+    write_reg(REG_TIMER_INIT, ~0u);
+    while (now_ns() - start < CALIBRATION_NS) {
+        cpu_relax();
+    }
+
+    uint32_t left = read_reg(REG_TIMER_NOW);
+    uint64_t elapsed = now_ns() - start;
+
+    write_reg(REG_TIMER_INIT, 0);
+    write_reg(REG_LVT_TIMER, IRQ_VECTOR_TIMER);
+    return (uint64_t)(~0u - left) * 1000000 / elapsed;
+}
+
+void lapic_init(void)
+{
+    uint32_t features = x86_cpuid(1, 0).ecx;
+
+    has_deadline = features >> 24 & 1;
+    is_x2apic = features >> 21 & 1;
+    if (!is_x2apic) {
+        regs = paging_map_mmio(acpi_info.lapic_paddr, PAGE_SIZE);
+    }
+    enable();
+    is_enabled = true;
+    if (!has_deadline) {
+        timer_khz = measure_timer_khz();
+        if (timer_khz == 0) {
+            halt_with_message("lapic: the timer does not count");
+        }
+    }
+    pr_info("lapic: %s mode, timer %s%lu kHz", is_x2apic ? "x2APIC" : "xAPIC",
+            has_deadline ? "TSC deadline, " : "", has_deadline ? host_tsc_khz : timer_khz);
+}
+
+void lapic_init_secondary(void)
+{
+    enable();
+}
+
+void arch_timer_program(uint64_t deadline_ns)
+{
+    if (has_deadline) {
+        x86_wrmsr(MSR_TSC_DEADLINE, deadline_ns == ~0UL ? 0 : tsc_at_ns(deadline_ns));
+        return;
+    }
+
+    uint64_t count = 0;
+
+    if (deadline_ns != ~0UL) {
+        uint64_t now = now_ns();
+        uint64_t wait = deadline_ns > now ? deadline_ns - now : 0;
+
+        /* A timer that fires early only looks again: far deadlines are cut to what 32 bits hold. */
+        wait = MIN(wait, 1000000000UL);
+        count = MIN(wait * timer_khz / 1000000 + 1, 0xffffffffUL);
+    }
+    write_reg(REG_TIMER_INIT, (uint32_t)count);
+}
