@@ -28,7 +28,7 @@ class Guest:
             "kernel": f"{IMAGES}/vmlinuz",
             "initrd": f"{IMAGES}/initrd.img",
             "cmdline": f"console=hvc0 panic=-1 nether.remote "
-                       f"ip={self.address}::10.77.0.2:255.255.255.0:{name}:eth0 {cmdline}".strip(),
+                       f"ip={self.address}::10.77.0.11:255.255.255.0:{name}:eth0 {cmdline}".strip(),
             "disks": [{"target": "xvda", "path": disk}] if disk else [],
             "nics": [{"mac": f"00:16:3e:00:00:{number - 100:02x}", "bridge": "br0"}],
         }
