@@ -18,6 +18,7 @@ struct evtchn_ports;
 struct grant_table;
 struct cpuid_policy;
 struct vioapic;
+struct mmio_regions;
 struct vpci;
 
 #define MAX_VCPUS 128U
@@ -69,6 +70,7 @@ struct domain {
 
     struct cpuid_policy *cpuid;
     struct vioapic *vioapic; /* hardware domain only */
+    struct mmio_regions *mmio; /* emulated device memory; NULL: none */
     uint8_t *io_bitmap;      /* SVM I/O permission map, 3 pages; shared default unless hardware domain */
     uint8_t *msr_bitmap;
 

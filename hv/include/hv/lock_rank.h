@@ -14,6 +14,7 @@ enum lock_rank {
     LOCK_RANK_GRANT,       /* a domain's grant table */
     LOCK_RANK_VPCI,        /* virtual PCI and MSI state */
     LOCK_RANK_VIOAPIC,     /* a domain's virtual IO-APICs */
+    LOCK_RANK_MMIO,        /* a domain's table of emulated device memory */
     LOCK_RANK_P2M,         /* a domain's nested page tables */
     LOCK_RANK_IOMMU,       /* command buffers of an IOMMU */
     LOCK_RANK_IRQ,         /* host interrupt descriptors, IO-APIC registers */

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Emulated device memory: the table of regions of a domain, and one access to guest-physical memory
+ * as the device side sees it. The xAPIC page is not in the table: it belongs to each vCPU.
+ */
+#include <hv/mmio.h>
+
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/lock.h>
+#include <hv/vcpu.h>
+#include <hv/vlapic.h>
+
+#define XAPIC_GFN 0xfee00UL
+
+struct mmio_region {
+    uint64_t start, end; /* guest frames, end exclusive */
+    const struct mmio_ops *ops;
+    void *data;
+};
+
+#define MAX_REGIONS ((PAGE_SIZE - 64) / sizeof(struct mmio_region))
+
+struct mmio_regions {
+    struct spinlock lock; /* protects the rest; rank MMIO; not held while ops run */
+    unsigned count;
+    struct mmio_region regions[MAX_REGIONS]; /* sorted by start, not overlapping */
+};
+
+_Static_assert(sizeof(struct mmio_regions) <= PAGE_SIZE, "the table is one page");
+
+/* --- Regions ------------------------------------------------------------------------------ */
+
+/* Index of the first region that ends above the frame. */
+static unsigned first_above(const struct mmio_regions *m, uint64_t frame)
+{
+    unsigned low = 0, high = m->count;
+
+    while (low < high) {
+        unsigned middle = (low + high) / 2;
+
+        if (m->regions[middle].end <= frame) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static int insert(struct mmio_regions *m, const struct mmio_region *region)
+{
+    unsigned at = first_above(m, region->start);
+
+    if (at < m->count && m->regions[at].start < region->end) {
+        return -XEN_EEXIST;
+    }
+    if (m->count == MAX_REGIONS) {
+        return -XEN_ENOSPC;
+    }
+    for (unsigned n = m->count; n > at; n--) {
+        m->regions[n] = m->regions[n - 1];
+    }
+    m->regions[at] = *region;
+    m->count++;
+    return 0;
+}
+
+static int create_table(struct domain *d)
+{
+    struct mmio_regions *m = page_alloc(), *none = NULL;
+
+    if (m == NULL) {
+        return -XEN_ENOMEM;
+    }
+    spin_init(&m->lock, LOCK_RANK_MMIO);
+    if (!__atomic_compare_exchange_n(&d->mmio, &none, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        page_free(m); /* another CPU was first */
+    }
+    return 0;
+}
+
+int mmio_register(struct domain *d, gfn_t start, gfn_t end, const struct mmio_ops *ops, void *data)
+{
+    struct mmio_region region = {start.n, end.n, ops, data};
+    int rc = d->mmio == NULL ? create_table(d) : 0;
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (start.n >= end.n) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&d->mmio->lock);
+    rc = insert(d->mmio, &region);
+    spin_unlock(&d->mmio->lock);
+    return rc;
+}
+
+void mmio_unregister(struct domain *d, gfn_t start)
+{
+    struct mmio_regions *m = d->mmio;
+    unsigned at;
+
+    if (m == NULL) {
+        return;
+    }
+    spin_lock(&m->lock);
+    at = first_above(m, start.n);
+    if (at < m->count && m->regions[at].start == start.n) {
+        m->count--;
+        for (unsigned n = at; n < m->count; n++) {
+            m->regions[n] = m->regions[n + 1];
+        }
+    }
+    spin_unlock(&m->lock);
+}
+
+void mmio_free_domain(struct domain *d)
+{
+    if (d->mmio != NULL) {
+        page_free(d->mmio);
+        d->mmio = NULL;
+    }
+}
+
+static bool find(struct domain *d, uint64_t gpa, struct mmio_region *region)
+{
+    struct mmio_regions *m = d->mmio;
+    uint64_t frame = gpa >> PAGE_SHIFT;
+    bool is_found = false;
+    unsigned at;
+
+    if (m == NULL) {
+        return false;
+    }
+    spin_lock(&m->lock);
+    at = first_above(m, frame);
+    if (at < m->count && m->regions[at].start <= frame) {
+        *region = m->regions[at];
+        is_found = true;
+    }
+    spin_unlock(&m->lock);
+    return is_found;
+}
+
+/* --- The xAPIC page of the vCPU that looks ------------------------------------------------- */
+
+/* Registers are 32 bits wide at 16-byte steps; what lies between reads as 0 (APM vol. 2, 16.3.2). */
+static uint64_t xapic_read(struct vcpu *v, void *data, uint64_t gpa, unsigned size)
+{
+    unsigned offset = gpa & (PAGE_SIZE - 1);
+    uint64_t value;
+
+    (void)data;
+    if ((offset & 0xf) >= 4) {
+        return 0;
+    }
+    value = vlapic_mmio_read(v, offset) >> (8 * (offset & 3));
+    return size < 8 ? value & ((1UL << (8 * size)) - 1) : value;
+}
+
+static void xapic_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, uint64_t value)
+{
+    (void)data;
+    if ((gpa & 0xf) == 0 && size >= 4) {
+        vlapic_mmio_write(v, gpa & (PAGE_SIZE - 1), (uint32_t)value);
+    }
+}
+
+static const struct mmio_ops xapic_ops = {xapic_read, xapic_write};
+
+static bool find_for_vcpu(struct vcpu *v, uint64_t gpa, struct mmio_region *region)
+{
+    if (unlikely(gpa >> PAGE_SHIFT == XAPIC_GFN) && vlapic_is_mmio_enabled(v)) {
+        *region = (struct mmio_region){XAPIC_GFN, XAPIC_GFN + 1, &xapic_ops, NULL};
+        return true;
+    }
+    return find(v->domain, gpa, region);
+}
+
+bool mmio_is_claimed(struct vcpu *v, uint64_t gpa)
+{
+    struct mmio_region region;
+
+    return find_for_vcpu(v, gpa, &region);
+}
+
+/* --- Accesses ----------------------------------------------------------------------------- */
+
+/* The largest naturally aligned piece at gpa of what is left. */
+static unsigned aligned_piece(uint64_t gpa, unsigned left)
+{
+    unsigned piece = 8;
+
+    while ((gpa & (piece - 1)) != 0 || piece > left) {
+        piece /= 2;
+    }
+    return piece;
+}
+
+static uint64_t low_bytes(uint64_t value, unsigned size)
+{
+    return size < 8 ? value & ((1UL << (8 * size)) - 1) : value;
+}
+
+uint64_t mmio_read(struct vcpu *v, uint64_t gpa, unsigned size)
+{
+    struct mmio_region region;
+    uint64_t value = 0;
+
+    if (!find_for_vcpu(v, gpa, &region)) {
+        return guest_copy_in_gpa(v->domain, &value, gpa, size) == 0 ? value : low_bytes(~0UL, size);
+    }
+    for (unsigned done = 0, piece; done < size; done += piece) {
+        piece = aligned_piece(gpa + done, size - done);
+        value |= low_bytes(region.ops->read(v, region.data, gpa + done, piece), piece) << (8 * done);
+    }
+    return value;
+}
+
+void mmio_write(struct vcpu *v, uint64_t gpa, unsigned size, uint64_t value)
+{
+    struct mmio_region region;
+
+    if (!find_for_vcpu(v, gpa, &region)) {
+        /* Nobody there, or read-only for this guest: the write is lost. */
+        (void)guest_copy_out_gpa(v->domain, gpa, &value, size);
+        return;
+    }
+    for (unsigned done = 0, piece; done < size; done += piece) {
+        piece = aligned_piece(gpa + done, size - done);
+        region.ops->write(v, region.data, gpa + done, piece, low_bytes(value >> (8 * done), piece));
+    }
+}
