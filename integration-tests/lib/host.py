@@ -30,18 +30,27 @@ class Lab:
     def run(self, *args, **kwargs):
         return subprocess.run([str(LAB), *map(str, args)], env=self.env, text=True, **kwargs)
 
-    def boot(self, options):
-        """Starts a fresh host with these options of "lab up" ({"cpus": 2} is --cpus 2)."""
+    def up(self, options, *more):
+        """Runs "lab up" with these options ({"cpus": 2} is --cpus 2); the finished process."""
         self.down()
         args = [w for key, value in options.items() for w in (f"--{key.replace('_', '-')}", str(value))]
         if self.hypervisor:
             args += ["--hypervisor", self.hypervisor]
-        result = self.run("up", *args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return self.run("up", *args, *more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def boot(self, options):
+        """Starts a fresh host and waits until it is ready."""
+        result = self.up(options)
         if result.returncode != 0:
             raise Failure(f"the host did not come up:\n{result.stdout[-4000:]}")
         ready = [line.strip() for line in result.stdout.splitlines() if "userspace ready" in line]
         print("  " + "; ".join(ready), flush=True)
         return Host(self, 1, options)
+
+    def serial_log(self, number=1):
+        """What the serial console of a host has shown."""
+        path = self.folder / f"host{number}" / "serial.log"
+        return path.read_text(errors="replace").replace("\r", "")
 
     def down(self):
         self.run("down", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -123,8 +132,7 @@ class Host:
     # --- health and evidence
 
     def serial_log(self):
-        path = self.lab.folder / f"host{self.number}" / "serial.log"
-        return path.read_text(errors="replace").replace("\r", "")
+        return self.lab.serial_log(self.number)
 
     def check_health(self):
         """The hypervisor runs, dom0's kernel has nothing to complain about, no guest is left."""
