@@ -11,6 +11,8 @@
 #include <hv/early_memory.h>
 #include <hv/frame.h>
 #include <hv/ioapic.h>
+#include <hv/iommu.h>
+#include <hv/pci.h>
 #include <hv/print.h>
 
 void boot_main(uint32_t magic, uint32_t info_paddr) NORETURN;
@@ -29,6 +31,18 @@ static void print_memory_map(void)
         pr_info("module %u: %lx-%lx \"%s\"", i, boot_info.modules[i].start,
                 boot_info.modules[i].end - 1, boot_info.modules[i].cmdline);
     }
+}
+
+/* Without DMA remapping any device of dom0 can reach all memory: only on demand. */
+static void init_iommu(void)
+{
+    if (iommu_init() == 0) {
+        return;
+    }
+    if (!boot_options.iommu_off) {
+        halt_with_message("iommu: none that works: boot with iommu=off to go without DMA isolation");
+    }
+    pr_warn("iommu: off: dom0's devices can reach all memory, and foreign pages only where gfn is mfn");
 }
 
 /* The host: its memory, clock, interrupt controllers. One CPU, no domains yet. */
@@ -50,6 +64,8 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
     lapic_init();
     ioapic_init();
+    pci_init();
+    init_iommu();
 }
 
 void boot_main(uint32_t magic, uint32_t info_paddr)

@@ -41,7 +41,6 @@
 #define ICR_NMI          (4u << 8)
 #define ICR_INIT         (5u << 8)
 #define ICR_SIPI         (6u << 8)
-#define ICR_OTHERS       (3u << 18)
 #define TIMER_DIVIDE_1   0xbu
 
 #define CALIBRATION_NS 10000000UL
@@ -109,10 +108,13 @@ void lapic_send_sipi(uint32_t apic_id, uint8_t page)
     send(apic_id, ICR_SIPI | ICR_ASSERT | page);
 }
 
+/* Only to CPUs that we have started: the others still run firmware's code. */
 void lapic_send_nmi_to_others(void)
 {
-    if (is_enabled) {
-        send(0, ICR_NMI | ICR_ASSERT | ICR_OTHERS);
+    for (unsigned i = 0; is_enabled && i < cpu_count; i++) {
+        if (cpus[i] != this_cpu()) {
+            send(cpus[i]->apic_id, ICR_NMI | ICR_ASSERT);
+        }
     }
 }
 

@@ -9,6 +9,35 @@ typedef uint16_t pci_bdf;
 
 #define PCI_BDF(bus, device, function) ((pci_bdf)((bus) << 8 | (device) << 3 | (function)))
 
+#define PCI_COMMAND        0x04
+#define PCI_COMMAND_MEMORY (1u << 1)
+#define PCI_STATUS         0x06
+#define PCI_STATUS_CAPS    (1u << 4)
+#define PCI_HEADER_TYPE    0x0e
+#define PCI_BAR0           0x10
+#define PCI_CAP_POINTER    0x34
+
+#define PCI_CAP_ID_MSI  0x05
+#define PCI_CAP_ID_MSIX 0x11
+
+#define PCI_MSI_CONTROL  2
+#define PCI_MSI_ADDRESS  4
+#define PCI_MSI_ENABLE   (1u << 0)
+#define PCI_MSI_CAPABLE  0x000eu /* log2 of the vectors it can do, bits 3:1 */
+#define PCI_MSI_MULTIPLE 0x0070u /* log2 of the vectors enabled, bits 6:4 */
+#define PCI_MSI_64BIT    (1u << 7)
+#define PCI_MSI_MASKING  (1u << 8)
+
+#define PCI_MSIX_CONTROL  2
+#define PCI_MSIX_TABLE    4
+#define PCI_MSIX_PBA      8
+#define PCI_MSIX_SIZE     0x07ffu /* entries - 1 */
+#define PCI_MSIX_MASK_ALL (1u << 14)
+#define PCI_MSIX_ENABLE   (1u << 15)
+
+/* Maps ECAM, if the MCFG has it. Boot only. */
+void pci_init(void);
+
 /* size 1, 2 or 4, offset aligned to it and below 4096 (below 256 without ECAM: all-ones, dropped). */
 uint32_t pci_config_read(pci_bdf bdf, unsigned offset, unsigned size);
 void pci_config_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t value);

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * AMD-Vi (AMD IOMMU specification 48882). All IOMMUs of the host share one device table, with an entry for
+ * every requester id: blocked (valid, no translation, no permission), or translating through the p2m of the
+ * domain that has it. Interrupts pass unmapped for now.
+ *
+ * A flush is a command and a wait for its completion. An IOMMU that stops answering could let its
+ * devices reach memory that was freed: then the host is stopped.
+ */
+#include <hv/iommu.h>
+
+#include "ivrs.h"
+
+#include <hv/acpi.h>
+#include <hv/arch/apic.h>
+#include <hv/arch/cpu.h>
+#include <hv/arch/paging.h>
+#include <hv/boot.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <hv/irq.h>
+#include <hv/lock.h>
+#include <hv/pci.h>
+#include <hv/print.h>
+#include <hv/string.h>
+#include <hv/time.h>
+
+/* Registers, 48882 3.4 */
+#define REG_DEVICE_TABLE  0x0000
+#define REG_COMMAND_BASE  0x0008
+#define REG_EVENT_BASE    0x0010
+#define REG_CONTROL       0x0018
+#define REG_FEATURES      0x0030
+#define REG_COMMAND_HEAD  0x2000
+#define REG_COMMAND_TAIL  0x2008
+#define REG_EVENT_HEAD    0x2010
+#define REG_EVENT_TAIL    0x2018
+#define REG_STATUS        0x2020
+#define REGS_SIZE         0x4000
+
+#define CONTROL_ENABLE     (1UL << 0)
+#define CONTROL_HT_TUNNEL  (1UL << 1)
+#define CONTROL_EVENT_LOG  (1UL << 2)
+#define CONTROL_EVENT_INT  (1UL << 3)
+#define CONTROL_PASS_PW    (1UL << 8)
+#define CONTROL_RES_PASS_PW (1UL << 9)
+#define CONTROL_COHERENT   (1UL << 10)
+#define CONTROL_ISOC       (1UL << 11)
+#define CONTROL_COMMANDS   (1UL << 12)
+#define FEATURE_INVALIDATE_ALL (1UL << 6)
+#define STATUS_EVENT_OVERFLOW (1UL << 0)
+#define STATUS_EVENT_INT   (1UL << 1)
+
+#define LOG_BYTES      4096U
+#define LOG_SIZE_CODE  (8UL << 56) /* 2^8 entries of 16 bytes */
+#define ENTRY_BYTES    16U
+
+#define COMMAND_WAIT            (1UL << 60)
+#define COMMAND_WAIT_STORE      (1UL << 0)
+#define COMMAND_INVALIDATE_DTE  (2UL << 60)
+#define COMMAND_INVALIDATE_PAGES (3UL << 60)
+#define COMMAND_INVALIDATE_ALL  (8UL << 60)
+#define PAGES_RANGE             (1UL << 0)
+#define PAGES_TABLES            (1UL << 1) /* PDE: cached table entries, too */
+#define PAGES_ALL               0x7ffffffffffff000UL
+
+#define EVENT_IO_PAGE_FAULT 2U
+#define EVENT_WRITE         (1UL << 53)
+
+#define DEVICE_COUNT 65536U
+#define TABLE_ORDER  9U /* 65536 entries of 32 bytes: 2 MiB */
+#define TABLE_SIZE_CODE 511UL
+
+#define DTE_VALID       (1UL << 0)
+#define DTE_TRANSLATION (1UL << 1)
+#define DTE_4_LEVELS    (4UL << 9)
+#define DTE_READ        (1UL << 61)
+#define DTE_WRITE       (1UL << 62)
+
+#define COMPLETION_TIMEOUT_NS 1000000000UL
+
+struct device_entry {
+    uint64_t translation, domain, interrupts, attributes;
+};
+
+struct iommu {
+    struct ivrs_iommu ivrs;
+    volatile char *regs;
+    uint64_t *commands, *events;
+    uint32_t tail, event_head; /* byte offsets */
+    bool has_invalidate_all;
+};
+
+/* Protects the device table, and command buffers, and wait_done. */
+static struct spinlock iommu_lock = SPINLOCK_INIT(LOCK_RANK_IOMMU);
+static struct iommu iommus[IVRS_MAX_IOMMUS];
+static unsigned iommu_count;
+static struct ivrs_info ivrs;
+static struct device_entry *device_table;
+static volatile uint64_t *wait_done; /* one word an IOMMU, written by COMPLETION_WAIT */
+static uint64_t wait_sequence;
+static bool is_reading_events;
+
+static uint64_t read_reg(const struct iommu *io, unsigned reg)
+{
+    return *(volatile uint64_t *)(io->regs + reg);
+}
+
+static void write_reg(const struct iommu *io, unsigned reg, uint64_t value)
+{
+    *(volatile uint64_t *)(io->regs + reg) = value;
+}
+
+bool iommu_is_present(void)
+{
+    return iommu_count > 0;
+}
+
+static void NORETURN not_answering(const struct iommu *io)
+{
+    halt_with_message("iommu at 0x%lx does not complete commands (status 0x%lx): its devices could reach "
+                      "freed memory, so the host is stopped",
+                      io->ivrs.paddr, read_reg(io, REG_STATUS));
+}
+
+/* Queues one command, waiting for room. */
+static void queue_command(struct iommu *io, uint64_t first, uint64_t second)
+{
+    uint32_t next = (io->tail + ENTRY_BYTES) % LOG_BYTES;
+    uint64_t start = now_ns();
+
+    while (next == (read_reg(io, REG_COMMAND_HEAD) & (LOG_BYTES - 1))) {
+        if (now_ns() - start > COMPLETION_TIMEOUT_NS) {
+            not_answering(io);
+        }
+        cpu_relax();
+    }
+    io->commands[io->tail / 8] = first;
+    io->commands[io->tail / 8 + 1] = second;
+    io->tail = next;
+}
+
+static void start_commands(struct iommu *io)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    write_reg(io, REG_COMMAND_TAIL, io->tail);
+}
+
+static void queue_all(uint64_t first, uint64_t second)
+{
+    for (unsigned i = 0; i < iommu_count; i++) {
+        queue_command(&iommus[i], first, second);
+    }
+}
+
+/* Has every IOMMU run what was queued, and waits until all are done. */
+static void complete_all(void)
+{
+    uint64_t sequence = ++wait_sequence;
+    uint64_t start = now_ns();
+
+    for (unsigned i = 0; i < iommu_count; i++) {
+        uint64_t where = (virt_to_mfn((const void *)wait_done).n << PAGE_SHIFT) + i * 8;
+
+        queue_command(&iommus[i], COMMAND_WAIT | where | COMMAND_WAIT_STORE, sequence);
+        start_commands(&iommus[i]);
+    }
+    for (unsigned i = 0; i < iommu_count; i++) {
+        while (wait_done[i] != sequence) {
+            if (now_ns() - start > COMPLETION_TIMEOUT_NS) {
+                not_answering(&iommus[i]);
+            }
+            cpu_relax();
+        }
+    }
+}
+
+/* TLB tag of a domain; 0 is that of blocked devices. */
+static uint64_t domain_tag(const struct domain *d)
+{
+    return d ? d->domid + 1u : 0;
+}
+
+static void write_entry(uint16_t bdf, const struct domain *d)
+{
+    struct device_entry *e = &device_table[bdf];
+    uint64_t translation = DTE_VALID | DTE_TRANSLATION;
+
+    if (d) {
+        translation |= DTE_4_LEVELS | d->p2m.root.n << PAGE_SHIFT | DTE_READ | DTE_WRITE;
+    }
+    /* The hardware reads an entry in two halves: translate for nobody while its tag changes. */
+    WRITE_ONCE(e->translation, DTE_VALID | DTE_TRANSLATION);
+    WRITE_ONCE(e->domain, domain_tag(d));
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    WRITE_ONCE(e->translation, translation);
+}
+
+static void queue_invalidate_entry(uint16_t bdf)
+{
+    queue_all(COMMAND_INVALIDATE_DTE | bdf, 0);
+}
+
+/* 2^order pages at g: address bits below the size are ones, but for the highest one (48882, 2.4.3). */
+static void queue_invalidate_pages(uint64_t tag, gfn_t g, unsigned order)
+{
+    uint64_t address = PAGES_ALL | PAGES_RANGE;
+
+    if (order == 0) {
+        address = g.n << PAGE_SHIFT;
+    } else if (order < 51 - PAGE_SHIFT) {
+        uint64_t base = (g.n >> order << order) << PAGE_SHIFT;
+
+        address = base | (((1UL << (order - 1)) - 1) << PAGE_SHIFT) | PAGES_RANGE;
+    }
+    queue_all(COMMAND_INVALIDATE_PAGES | tag << 32, address | PAGES_TABLES);
+}
+
+void iommu_flush(struct domain *d, gfn_t g, unsigned order)
+{
+    if (iommu_count == 0) {
+        return;
+    }
+    spin_lock(&iommu_lock);
+    queue_invalidate_pages(domain_tag(d), g, order);
+    complete_all();
+    spin_unlock(&iommu_lock);
+}
+
+/* The requester id under which the device's DMA arrives. */
+static uint16_t requester_of(uint16_t bdf)
+{
+    for (unsigned i = 0; i < ivrs.alias_count; i++) {
+        if (bdf >= ivrs.aliases[i].first && bdf <= ivrs.aliases[i].last) {
+            return ivrs.aliases[i].source;
+        }
+    }
+    return bdf;
+}
+
+bool iommu_owns_device(uint16_t bdf)
+{
+    for (unsigned i = 0; i < iommu_count; i++) {
+        if (iommus[i].ivrs.bdf == bdf) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool iommu_owns_page(mfn_t m)
+{
+    for (unsigned i = 0; i < iommu_count; i++) {
+        if (m.n >= iommus[i].ivrs.paddr >> PAGE_SHIFT &&
+            m.n < (iommus[i].ivrs.paddr + REGS_SIZE) >> PAGE_SHIFT) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void assign_locked(uint16_t bdf, struct domain *d)
+{
+    uint64_t old_tag = device_table[bdf].domain;
+
+    write_entry(bdf, d);
+    queue_invalidate_entry(bdf);
+    queue_invalidate_pages(old_tag, gfn(0), 64);
+}
+
+int iommu_assign(uint16_t bdf, struct domain *d)
+{
+    uint16_t requester = requester_of(bdf);
+
+    if (iommu_count == 0 || iommu_owns_device(bdf)) {
+        return -XEN_ENODEV;
+    }
+    spin_lock(&iommu_lock);
+    if (d) {
+        d->p2m.has_iommu = true;
+    }
+    assign_locked(bdf, d);
+    if (requester != bdf) {
+        assign_locked(requester, d);
+    }
+    complete_all();
+    spin_unlock(&iommu_lock);
+    return 0;
+}
+
+int iommu_assign_all(struct domain *d)
+{
+    if (iommu_count == 0) {
+        return -XEN_ENODEV;
+    }
+    spin_lock(&iommu_lock);
+    d->p2m.has_iommu = true;
+    for (unsigned bdf = 0; bdf < DEVICE_COUNT; bdf++) {
+        if (device_table[bdf].domain == domain_tag(NULL) && !iommu_owns_device((uint16_t)bdf)) {
+            write_entry((uint16_t)bdf, d);
+        }
+    }
+    for (unsigned i = 0; i < iommu_count; i++) {
+        if (iommus[i].has_invalidate_all) {
+            queue_command(&iommus[i], COMMAND_INVALIDATE_ALL, 0);
+            continue;
+        }
+        for (unsigned bdf = 0; bdf < DEVICE_COUNT; bdf++) {
+            queue_command(&iommus[i], COMMAND_INVALIDATE_DTE | bdf, 0);
+            start_commands(&iommus[i]);
+        }
+        queue_command(&iommus[i], COMMAND_INVALIDATE_PAGES, PAGES_ALL | PAGES_RANGE | PAGES_TABLES);
+    }
+    complete_all();
+    spin_unlock(&iommu_lock);
+    return 0;
+}
+
+/* Devices are domains' to drive, so their faults are guest-caused messages. */
+static void report_event(uint64_t first, uint64_t second)
+{
+    unsigned code = (unsigned)(first >> 60);
+    uint16_t bdf = (uint16_t)first;
+
+    if (code == EVENT_IO_PAGE_FAULT) {
+        printk_guest("iommu: DMA fault: device %02x:%02x.%u %s address 0x%lx (domain tag %lu)", bdf >> 8,
+                     bdf >> 3 & 31, bdf & 7, first & EVENT_WRITE ? "writing" : "reading", second,
+                     first >> 32 & 0xffff);
+    } else {
+        printk_guest("iommu: event %u: %016lx %016lx", code, first, second);
+    }
+}
+
+static void read_events(struct iommu *io)
+{
+    uint32_t tail = (uint32_t)read_reg(io, REG_EVENT_TAIL) & (LOG_BYTES - 1);
+
+    while (io->event_head != tail) {
+        volatile uint64_t *event = &io->events[io->event_head / 8];
+
+        report_event(event[0], event[1]);
+        event[0] = event[1] = 0;
+        io->event_head = (io->event_head + ENTRY_BYTES) % LOG_BYTES;
+        write_reg(io, REG_EVENT_HEAD, io->event_head);
+    }
+
+    uint64_t status = read_reg(io, REG_STATUS);
+
+    if (status & STATUS_EVENT_OVERFLOW) { /* the log restarts when it is switched off and on (3.4.3) */
+        printk_guest("iommu: event log overflowed, faults were lost");
+        write_reg(io, REG_CONTROL, read_reg(io, REG_CONTROL) & ~CONTROL_EVENT_LOG);
+        write_reg(io, REG_STATUS, STATUS_EVENT_OVERFLOW);
+        write_reg(io, REG_EVENT_HEAD, 0);
+        io->event_head = 0;
+        write_reg(io, REG_EVENT_TAIL, 0);
+        write_reg(io, REG_CONTROL, read_reg(io, REG_CONTROL) | CONTROL_EVENT_LOG);
+    }
+    if (status & STATUS_EVENT_INT) {
+        write_reg(io, REG_STATUS, STATUS_EVENT_INT);
+    }
+}
+
+void iommu_report_faults(void)
+{
+    if (iommu_count == 0 || __atomic_exchange_n(&is_reading_events, true, __ATOMIC_ACQUIRE)) {
+        return; /* another CPU is at it */
+    }
+    for (unsigned i = 0; i < iommu_count; i++) {
+        read_events(&iommus[i]);
+    }
+    __atomic_store_n(&is_reading_events, false, __ATOMIC_RELEASE);
+}
+
+static void event_interrupt(void *data)
+{
+    (void)data;
+    iommu_report_faults();
+}
+
+/* Its own MSI tells of new events. Without one, idle CPUs look. */
+static bool enable_interrupt(const struct iommu *io)
+{
+    unsigned msi = pci_find_capability(io->ivrs.bdf, PCI_CAP_ID_MSI);
+    int vector = msi ? irq_vector_alloc(event_interrupt, NULL) : -1;
+
+    if (vector < 0) {
+        return false;
+    }
+
+    uint32_t control = pci_config_read(io->ivrs.bdf, msi + PCI_MSI_CONTROL, 2);
+    unsigned data = control & PCI_MSI_64BIT ? 12 : 8;
+
+    pci_config_write(io->ivrs.bdf, msi + PCI_MSI_ADDRESS, 4, 0xfee00000 | cpus[0]->apic_id << 12);
+    if (control & PCI_MSI_64BIT) {
+        pci_config_write(io->ivrs.bdf, msi + PCI_MSI_ADDRESS + 4, 4, 0);
+    }
+    pci_config_write(io->ivrs.bdf, msi + data, 2, (uint32_t)vector);
+    pci_config_write(io->ivrs.bdf, msi + PCI_MSI_CONTROL, 2,
+                     (control & ~PCI_MSI_MULTIPLE) | PCI_MSI_ENABLE);
+    return true;
+}
+
+static uint64_t control_from_flags(uint8_t flags)
+{
+    return (flags & 1 ? CONTROL_HT_TUNNEL : 0) | (flags & 2 ? CONTROL_PASS_PW : 0) |
+           (flags & 4 ? CONTROL_RES_PASS_PW : 0) | (flags & 8 ? CONTROL_ISOC : 0) |
+           (flags & 0x20 ? CONTROL_COHERENT : 0);
+}
+
+static int enable(struct iommu *io)
+{
+    uint64_t control = control_from_flags(io->ivrs.flags);
+
+    io->regs = paging_map_mmio(io->ivrs.paddr, REGS_SIZE);
+    if (read_reg(io, REG_FEATURES) == ~0UL) {
+        pr_error("iommu: no answer at 0x%lx", io->ivrs.paddr);
+        return -XEN_EIO;
+    }
+    io->commands = page_alloc();
+    io->events = page_alloc();
+    if (!io->commands || !io->events) {
+        return -XEN_ENOMEM;
+    }
+    io->has_invalidate_all = read_reg(io, REG_FEATURES) & FEATURE_INVALIDATE_ALL;
+
+    write_reg(io, REG_CONTROL, 0); /* whatever firmware left */
+    write_reg(io, REG_DEVICE_TABLE,
+              virt_to_mfn(device_table).n << PAGE_SHIFT | TABLE_SIZE_CODE);
+    write_reg(io, REG_COMMAND_BASE, virt_to_mfn(io->commands).n << PAGE_SHIFT | LOG_SIZE_CODE);
+    write_reg(io, REG_COMMAND_HEAD, 0);
+    write_reg(io, REG_COMMAND_TAIL, 0);
+    write_reg(io, REG_EVENT_BASE, virt_to_mfn(io->events).n << PAGE_SHIFT | LOG_SIZE_CODE);
+    write_reg(io, REG_EVENT_HEAD, 0);
+    write_reg(io, REG_EVENT_TAIL, 0);
+    if (enable_interrupt(io)) {
+        control |= CONTROL_EVENT_INT;
+    }
+    write_reg(io, REG_CONTROL, control | CONTROL_EVENT_LOG | CONTROL_COMMANDS);
+    write_reg(io, REG_CONTROL, control | CONTROL_EVENT_LOG | CONTROL_COMMANDS | CONTROL_ENABLE);
+    return 0;
+}
+
+/* Blocked: every device, until it is given to a domain. */
+static int create_tables(void)
+{
+    mfn_t table = frame_alloc_hv(TABLE_ORDER, NODE_ANY);
+
+    wait_done = page_alloc();
+    if (mfn_is_none(table) || !wait_done) {
+        return -XEN_ENOMEM;
+    }
+    device_table = mfn_to_virt(table);
+    for (unsigned bdf = 0; bdf < DEVICE_COUNT; bdf++) {
+        write_entry((uint16_t)bdf, NULL);
+    }
+    return 0;
+}
+
+int iommu_init(void)
+{
+    const struct acpi_header *table = acpi_find("IVRS");
+
+    if (boot_options.iommu_off || !table || !ivrs_parse(table, &ivrs)) {
+        return -XEN_ENODEV;
+    }
+
+    int rc = create_tables();
+
+    for (unsigned i = 0; i < ivrs.iommu_count && rc == 0; i++) {
+        iommus[i].ivrs = ivrs.iommus[i];
+        rc = enable(&iommus[i]);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+
+    iommu_count = ivrs.iommu_count;
+    spin_lock(&iommu_lock);
+    complete_all(); /* proves that each one runs commands */
+    spin_unlock(&iommu_lock);
+    if (ivrs.unity_count > 0) {
+        pr_warn("iommu: firmware wants %u memory ranges mapped one to one: not done", ivrs.unity_count);
+    }
+    for (unsigned i = 0; i < iommu_count; i++) {
+        pr_info("iommu%u: at 0x%lx, features 0x%lx, all devices blocked", i, iommus[i].ivrs.paddr,
+                read_reg(&iommus[i], REG_FEATURES));
+    }
+    return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's configuration space: the first 256 bytes by CF8/CFC (safe everywhere), the rest by ECAM. */
+#include <hv/pci.h>
+
+#include <hv/acpi.h>
+#include <hv/arch/paging.h>
+#include <hv/arch/x86.h>
+#include <hv/lock.h>
+
+#define CONFIG_ADDRESS 0xcf8
+#define CONFIG_DATA    0xcfc
+#define CAPABILITIES_MAX 48U /* more do not fit: the list is a loop */
+
+/* Protects the address port. */
+static struct spinlock pci_lock = SPINLOCK_INIT(LOCK_RANK_PCI);
+static bool has_ecam;
+
+void pci_init(void)
+{
+    has_ecam = acpi_info.mcfg_base != 0;
+}
+
+/* The register in ECAM, mapped; NULL outside of it. */
+static volatile void *ecam_register(pci_bdf bdf, unsigned offset)
+{
+    unsigned bus = bdf >> 8;
+
+    if (!has_ecam || bus < acpi_info.mcfg_bus_start || bus > acpi_info.mcfg_bus_end) {
+        return NULL;
+    }
+    return paging_map_mmio(acpi_info.mcfg_base + ((uint64_t)bdf << 12) + offset, 4);
+}
+
+static uint32_t ecam_read(pci_bdf bdf, unsigned offset, unsigned size)
+{
+    volatile void *reg = ecam_register(bdf, offset);
+
+    if (!reg) {
+        return ~0u;
+    }
+    switch (size) {
+    case 1: return *(volatile uint8_t *)reg;
+    case 2: return *(volatile uint16_t *)reg;
+    default: return *(volatile uint32_t *)reg;
+    }
+}
+
+static void ecam_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t value)
+{
+    volatile void *reg = ecam_register(bdf, offset);
+
+    if (!reg) {
+        return;
+    }
+    switch (size) {
+    case 1: *(volatile uint8_t *)reg = (uint8_t)value; break;
+    case 2: *(volatile uint16_t *)reg = (uint16_t)value; break;
+    default: *(volatile uint32_t *)reg = value; break;
+    }
+}
+
+static void select_register(pci_bdf bdf, unsigned offset)
+{
+    x86_out32(CONFIG_ADDRESS, 0x80000000u | (uint32_t)bdf << 8 | (offset & 0xfc));
+}
+
+uint32_t pci_config_read(pci_bdf bdf, unsigned offset, unsigned size)
+{
+    uint16_t port = (uint16_t)(CONFIG_DATA + (offset & 3));
+    uint32_t value;
+
+    if (offset >= 256) {
+        return ecam_read(bdf, offset, size);
+    }
+    spin_lock(&pci_lock);
+    select_register(bdf, offset);
+    value = size == 1 ? x86_in8(port) : size == 2 ? x86_in16(port) : x86_in32(port);
+    spin_unlock(&pci_lock);
+    return value;
+}
+
+void pci_config_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t value)
+{
+    uint16_t port = (uint16_t)(CONFIG_DATA + (offset & 3));
+
+    if (offset >= 256) {
+        ecam_write(bdf, offset, size, value);
+        return;
+    }
+    spin_lock(&pci_lock);
+    select_register(bdf, offset);
+    if (size == 1) {
+        x86_out8(port, (uint8_t)value);
+    } else if (size == 2) {
+        x86_out16(port, (uint16_t)value);
+    } else {
+        x86_out32(port, value);
+    }
+    spin_unlock(&pci_lock);
+}
+
+unsigned pci_find_capability(pci_bdf bdf, uint8_t id)
+{
+    if (!(pci_config_read(bdf, PCI_STATUS, 2) & PCI_STATUS_CAPS)) {
+        return 0;
+    }
+
+    unsigned at = pci_config_read(bdf, PCI_CAP_POINTER, 1) & 0xfc;
+
+    for (unsigned i = 0; i < CAPABILITIES_MAX && at >= 0x40; i++) {
+        uint32_t header = pci_config_read(bdf, at, 2);
+
+        if ((header & 0xff) == id) {
+            return at;
+        }
+        at = header >> 8 & 0xfc;
+    }
+    return 0;
+}
