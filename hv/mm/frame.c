@@ -274,7 +274,6 @@ void frame_share(mfn_t m, struct domain *d)
 
     f->owner = d->domid;
     f->state = FRAME_SHARED;
-    domain_frames_added(d, 1);
 }
 
 bool frame_get(mfn_t m, uint16_t owner)
@@ -337,7 +336,7 @@ void frame_put(mfn_t m)
         return;
     }
     owner = f->owner;
-    is_domains = f->state == FRAME_GUEST || f->state == FRAME_SHARED;
+    is_domains = f->state == FRAME_GUEST;
     give_back(m.n, ORDER_4K, true);
     if (is_domains) {
         domain_frame_freed(owner);

@@ -23,6 +23,8 @@ struct vpci;
 
 #define MAX_VCPUS 128U
 
+#define SHUTDOWN_CODE_NONE (~0U)
+
 enum domain_state {
     DOMAIN_ALIVE,
     DOMAIN_DYING, /* being torn down: no new references to its memory, ports, grants */
@@ -51,9 +53,8 @@ struct domain {
     struct vcpu *vcpus[MAX_VCPUS];
 
     struct p2m p2m;
-    uint64_t frames_owned;  /* atomic: frames whose owner is this domain */
+    uint64_t frames_owned;  /* atomic: FRAME_GUEST frames of this domain; any one keeps the struct */
     uint64_t frames_max;    /* XEN_DOMCTL_max_mem */
-    uint64_t frames_shared; /* FRAME_SHARED pages shown to it */
 
     struct shared_info *shared_info; /* our mapping of the page; its mfn is shared_info_mfn */
     mfn_t shared_info_mfn;
@@ -105,6 +106,11 @@ void domain_put(struct domain *d);
 /* Two-phase pause: counts nest. sync: no vCPU of d is on a CPU when it returns (the caller is not one). */
 void domain_pause(struct domain *d, bool sync);
 void domain_unpause(struct domain *d);
+
+/* SCHEDOP_shutdown_code: what a later shutdown will report. */
+void domain_set_shutdown_code(struct domain *d, uint32_t reason);
+/* A vCPU of d has left its CPU while d shuts down: with the last one the shutdown is complete. */
+void domain_check_shutdown(struct domain *d);
 
 /* SCHEDOP_shutdown, triple faults and control: stops every vCPU and tells dom0 (VIRQ_DOM_EXC). */
 void domain_shutdown(struct domain *d, uint32_t reason);

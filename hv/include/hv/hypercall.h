@@ -20,13 +20,15 @@ enum xen_errno {
 #endif
 
 struct vcpu;
-struct cpu_regs;
 
 #define HYPERCALL_RESTART (-(long)XEN_ERESTART)
 
 /* Called by the vendor part for VMMCALL/VMCALL from guest kernel mode: dispatches by RAX, puts the result
  * in RAX. Returns whether RIP is to be advanced (false: the call restarts). */
 bool hypercall_dispatch(struct vcpu *v);
+
+/* Runs one hypercall: its number and five arguments; for dispatch and multicalls. */
+long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *args);
 
 /* Whether a long operation should stop and restart: work is pending at the door. */
 bool hypercall_should_restart(void);
@@ -48,3 +50,4 @@ long sysctl_op(struct vcpu *v, uint64_t arg);
 long vm_assist_op(struct vcpu *v, unsigned cmd, unsigned type);
 long set_timer_op(struct vcpu *v, uint64_t deadline_ns);
 long multicall_op(struct vcpu *v, uint64_t calls, unsigned count);
+long dm_op(struct vcpu *v, domid_t domid, unsigned nr_bufs, uint64_t bufs);

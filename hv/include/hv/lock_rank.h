@@ -19,8 +19,8 @@ enum lock_rank {
     LOCK_RANK_IOMMU,       /* command buffers of an IOMMU */
     LOCK_RANK_IRQ,         /* host interrupt descriptors, IO-APIC registers */
     LOCK_RANK_EVTCHN_FIFO, /* one FIFO event queue */
-    LOCK_RANK_VCPU_TIME,   /* a vCPU's time and runstate areas */
     LOCK_RANK_SCHED,       /* a run queue */
+    LOCK_RANK_VCPU_TIME,   /* a vCPU's time and runstate areas */
     LOCK_RANK_TIMER,       /* a CPU's timer queue */
     LOCK_RANK_HEAP,        /* the frame allocator */
     LOCK_RANK_PCI,         /* PCI configuration address/data ports */

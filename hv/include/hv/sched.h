@@ -17,7 +17,8 @@ struct sched_vcpu {
     struct list link;      /* in a run queue while runnable and not running */
     uint64_t virtual_ns;   /* weighted CPU time: the smallest runs next */
     uint64_t slice_start;  /* host ns at which it was put on the CPU */
-    unsigned cpu;          /* CPU whose queue it belongs to */
+    uint64_t charged_ns;   /* host ns up to which its time is in virtual_ns */
+    unsigned cpu;          /* CPU it last ran on */
     bool is_queued;
 };
 
@@ -35,6 +36,9 @@ void sched_sleep(struct vcpu *v, bool sync);
 
 /* The current vCPU gives up the rest of its turn. */
 void sched_yield(struct vcpu *v);
+
+/* v's state has been taken out of the CPU it ran on: another one may load it now. */
+void sched_released(struct vcpu *v);
 
 /* Picks who runs next on this CPU, does the accounting and runstates, and switches state. Called
  * at the door when CPU_WORK_SCHED is set; returns the vCPU to enter (NULL: idle). */

@@ -24,10 +24,13 @@ enum vcpu_pause_flag {
     VCPU_WAIT_SIPI = 1u << 3,   /* INIT received */
 };
 
+#define VCPU_EXIT_COUNTERS 256
+
 struct vcpu {
     unsigned id;
     struct domain *domain;
 
+    bool is_initialised;   /* has state to run on: PVH entry, HVM context or SIPI */
     uint32_t pause_flags;  /* atomic, enum vcpu_pause_flag */
     uint32_t pause_count;  /* atomic, domctl and internal pauses */
     int running_on;        /* CPU id while it is on a CPU, else -1. Written under the run queue lock */
@@ -52,13 +55,17 @@ struct vcpu {
     uint32_t virq_to_port[24];    /* per-vCPU VIRQs; owner: core/evtchn.c */
     void *fifo;                   /* FIFO control block state; owner: core/evtchn_fifo.c */
 
-    uint64_t exits[16];           /* counters by group, see svm/exit.c */
+    uint64_t exit_count[VCPU_EXIT_COUNTERS]; /* by exit code, modulo */
+    uint64_t hypercall_count;
     struct vcpu_arch arch;
 };
 
 /* Allocates vCPU id of d (down, with VCPU_DOWN set). 0, -XEN_EEXIST, -XEN_EINVAL, -XEN_ENOMEM. */
 int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
 void vcpu_free(struct vcpu *v);
+
+/* Drops what v pins of its domain's memory: registered areas and vcpu_info. v does not run. */
+void vcpu_release_areas(struct vcpu *v);
 
 static inline bool vcpu_has_flag(const struct vcpu *v, enum vcpu_pause_flag flag)
 {
@@ -67,6 +74,8 @@ static inline bool vcpu_has_flag(const struct vcpu *v, enum vcpu_pause_flag flag
 
 /* Sets the flag; v leaves its CPU soon (at once if v is current, at its next door). */
 void vcpu_set_flag(struct vcpu *v, enum vcpu_pause_flag flag);
+/* v, which is current, waits for an interrupt or event; it does not if one is pending already. */
+void vcpu_block(struct vcpu *v);
 /* Clears the flag and wakes v if nothing else holds it. */
 void vcpu_clear_flag(struct vcpu *v, enum vcpu_pause_flag flag);
 

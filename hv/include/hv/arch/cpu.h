@@ -13,6 +13,7 @@
 #define CPU_STACK_SIZE 32768UL /* STACK_STRIDE of hv/arch/layout.h */
 #define MAX_CPUS       256U
 
+struct timer;
 struct vcpu;
 
 /* Work to be done at the door, before the next guest is entered. Bits of cpu->work, set atomically. */
@@ -32,6 +33,7 @@ struct cpu {
     bool is_online;
     struct spinlock timer_lock; /* rank TIMER */
     struct list timers;         /* sorted by deadline */
+    struct timer *firing;       /* whose callback runs now */
     uint64_t timer_programmed_ns;
     uint64_t idle_ns, idle_since; /* time spent idle */
     struct svm_cpu *svm;          /* host save area, ASIDs: svm/svm.c */

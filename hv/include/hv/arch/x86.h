@@ -57,6 +57,7 @@
 #define EXC_SS 12
 #define EXC_GP 13
 #define EXC_PF 14
+#define EXC_AC 17
 #define EXC_MC 18
 
 struct cpuid_regs {

@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Domains: the table that finds them, their references, and the way of their life:
+ *
+ *   domain_create() -> ALIVE --domain_shutdown()--> shut down --domain_resume()--> running again
+ *                        |                             |
+ *                        +-----domain_destroy()--------+--> DYING --all given back--> DEAD
+ *                                                                 --last reference--> freed
+ *
+ * A dead domain's struct stays as long as anyone maps one of its frames.
+ */
+#include <hv/domain.h>
+
+#include <hv/arch/cpu.h>
+#include <hv/arch/machine.h>
+#include <hv/cpuid_policy.h>
+#include <hv/evtchn.h>
+#include <hv/frame.h>
+#include <hv/grant.h>
+#include <hv/hypercall.h>
+#include <hv/mmio.h>
+#include <hv/print.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <hv/vlapic.h>
+#include <xen/sched.h>
+
+#define DOMAINS_PER_PAGE (PAGE_SIZE / sizeof(struct domain *))
+#define DOMAIN_PAGES     ((DOMID_FIRST_RESERVED + DOMAINS_PER_PAGE - 1) / DOMAINS_PER_PAGE)
+
+_Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain is one page");
+
+struct domain *dom0;
+
+/* Protects the table and the step from one reference to none. */
+static struct spinlock table_lock = SPINLOCK_INIT(LOCK_RANK_DOMAIN_LIST);
+static struct domain **table[DOMAIN_PAGES];
+
+static struct domain **slot_of(domid_t domid)
+{
+    struct domain **page;
+
+    if (domid >= DOMID_FIRST_RESERVED) {
+        return NULL;
+    }
+    page = table[domid / DOMAINS_PER_PAGE];
+    return page == NULL ? NULL : &page[domid % DOMAINS_PER_PAGE];
+}
+
+void domain_ref(struct domain *d)
+{
+    __atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
+}
+
+static struct domain *get_locked(domid_t domid)
+{
+    struct domain **slot = slot_of(domid);
+
+    if (slot == NULL || *slot == NULL) {
+        return NULL;
+    }
+    domain_ref(*slot);
+    return *slot;
+}
+
+struct domain *domain_get(domid_t domid)
+{
+    struct domain *d;
+
+    spin_lock(&table_lock);
+    d = get_locked(domid);
+    spin_unlock(&table_lock);
+    return d;
+}
+
+struct domain *domain_get_for(struct vcpu *v, domid_t domid)
+{
+    if (domid == DOMID_SELF || domid == v->domain->domid) {
+        domain_ref(v->domain);
+        return v->domain;
+    }
+    return domain_get(domid);
+}
+
+struct domain *domain_get_next(domid_t domid)
+{
+    struct domain *d = NULL;
+
+    spin_lock(&table_lock);
+    for (unsigned id = domid; id < DOMID_FIRST_RESERVED && d == NULL; id++) {
+        if (table[id / DOMAINS_PER_PAGE] == NULL) {
+            id |= DOMAINS_PER_PAGE - 1;
+            continue;
+        }
+        d = get_locked(id);
+    }
+    spin_unlock(&table_lock);
+    return d;
+}
+
+/* Enters d in the table; the page of the table is made first. */
+static int table_insert(struct domain *d)
+{
+    unsigned page = d->domid / DOMAINS_PER_PAGE;
+    struct domain **fresh = table[page] == NULL ? page_alloc() : NULL;
+    int rc = 0;
+
+    spin_lock(&table_lock);
+    if (table[page] == NULL) {
+        table[page] = fresh;
+        fresh = NULL;
+    }
+    if (table[page] == NULL) {
+        rc = -XEN_ENOMEM;
+    } else if (table[page][d->domid % DOMAINS_PER_PAGE] != NULL) {
+        rc = -XEN_EEXIST;
+    } else {
+        table[page][d->domid % DOMAINS_PER_PAGE] = d;
+    }
+    spin_unlock(&table_lock);
+    page_free(fresh);
+    return rc;
+}
+
+static void domain_free(struct domain *d)
+{
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        if (d->vcpus[i] != NULL) {
+            vcpu_free(d->vcpus[i]);
+        }
+    }
+    grant_free_domain(d);
+    evtchn_free_domain(d);
+    mmio_free_domain(d);
+    cpuid_policy_free_domain(d);
+    p2m_free(d);
+    page_free(d->memory_map);
+    if (!mfn_is_none(d->shared_info_mfn)) {
+        frame_put(d->shared_info_mfn);
+    }
+    page_free(d);
+}
+
+void domain_put(struct domain *d)
+{
+    uint32_t refs = __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE);
+    bool is_last = false;
+
+    /* Only the last step needs the table: nobody may find it between. */
+    while (refs > 1) {
+        if (__atomic_compare_exchange_n(&d->refs, &refs, refs - 1, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+            return;
+        }
+    }
+    spin_lock(&table_lock);
+    is_last = __atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) == 0;
+    if (is_last) {
+        *slot_of(d->domid) = NULL;
+    }
+    spin_unlock(&table_lock);
+    if (is_last) {
+        domain_free(d);
+    }
+}
+
+void domain_frames_added(struct domain *d, uint64_t count)
+{
+    if (__atomic_fetch_add(&d->frames_owned, count, __ATOMIC_ACQ_REL) == 0) {
+        domain_ref(d);
+    }
+}
+
+void domain_frame_freed(domid_t owner)
+{
+    struct domain *d = *slot_of(owner); /* its frames keep it there */
+
+    if (__atomic_sub_fetch(&d->frames_owned, 1, __ATOMIC_ACQ_REL) == 0) {
+        domain_put(d);
+    }
+}
+
+static int alloc_shared_info(struct domain *d)
+{
+    d->shared_info = page_alloc();
+    if (d->shared_info == NULL) {
+        return -XEN_ENOMEM;
+    }
+    d->shared_info_mfn = virt_to_mfn(d->shared_info);
+    frame_share(d->shared_info_mfn, d);
+    return 0;
+}
+
+static int init_parts(struct domain *d)
+{
+    const struct xen_domctl_createdomain *config = &d->config;
+    int rc = alloc_shared_info(d);
+
+    rc = rc != 0 ? rc : p2m_init(d);
+    rc = rc != 0 ? rc : cpuid_policy_init_domain(d);
+    rc = rc != 0 ? rc : evtchn_init_domain(d, config->max_evtchn_port);
+    rc = rc != 0 ? rc : grant_init_domain(d, config->max_grant_frames, config->max_maptrack_frames);
+    return rc;
+}
+
+static bool config_is_valid(const struct xen_domctl_createdomain *config)
+{
+    return config->max_vcpus != 0 && config->max_vcpus <= MAX_VCPUS;
+}
+
+int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, bool is_privileged,
+                  struct domain **out)
+{
+    struct domain *d;
+    int rc;
+
+    if (domid >= DOMID_FIRST_RESERVED || !config_is_valid(config)) {
+        return -XEN_EINVAL;
+    }
+    d = page_alloc();
+    if (d == NULL) {
+        return -XEN_ENOMEM;
+    }
+    d->domid = domid;
+    d->is_privileged = is_privileged;
+    d->config = *config;
+    memcpy(d->handle, config->handle, sizeof(d->handle));
+    d->max_vcpus = config->max_vcpus;
+    d->refs = 1;
+    d->shared_info_mfn = MFN_NONE;
+    d->p2m.root = MFN_NONE;
+    d->is_paused_by_control = true;
+    d->pause_count = 1;
+    d->shutdown_code = SHUTDOWN_CODE_NONE;
+    spin_init(&d->lock, LOCK_RANK_DOMAIN);
+
+    rc = init_parts(d);
+    if (rc == 0) {
+        time_update_wallclock(d);
+        domain_ref(d); /* the caller's */
+        rc = table_insert(d);
+    }
+    if (rc != 0) {
+        domain_free(d);
+        return rc;
+    }
+    *out = d;
+    return 0;
+}
+
+struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id)
+{
+    return vcpu_id < d->max_vcpus ? d->vcpus[vcpu_id] : NULL;
+}
+
+#define for_each_vcpu(d, v)                                                                        \
+    for (unsigned v##_i = 0; v##_i < (d)->max_vcpus; v##_i++)                                      \
+        for (struct vcpu *v = (d)->vcpus[v##_i]; v != NULL; v = NULL)
+
+void domain_pause(struct domain *d, bool sync)
+{
+    __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
+    for_each_vcpu(d, v)
+    {
+        sched_sleep(v, sync);
+    }
+}
+
+void domain_unpause(struct domain *d)
+{
+    if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST) != 0) {
+        return;
+    }
+    for_each_vcpu(d, v)
+    {
+        sched_wake(v);
+    }
+}
+
+/* dom0 is the host: its end is the machine's. */
+static void hardware_domain_shutdown(uint32_t reason)
+{
+    pr_info("d0: shut down, reason %u\n", reason);
+    if (reason == SHUTDOWN_reboot) {
+        machine_reset();
+    }
+    if (reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog) {
+        machine_stop();
+    }
+    machine_halt();
+}
+
+void domain_shutdown(struct domain *d, uint32_t reason)
+{
+    if (d->is_hardware) {
+        hardware_domain_shutdown(reason);
+    }
+    spin_lock(&d->lock);
+    if (!d->is_shutting_down) {
+        d->is_shutting_down = true;
+        if (d->shutdown_code == SHUTDOWN_CODE_NONE) {
+            d->shutdown_code = reason;
+        }
+    }
+    spin_unlock(&d->lock);
+
+    for_each_vcpu(d, v)
+    {
+        vcpu_set_flag(v, VCPU_IN_SHUTDOWN);
+    }
+    domain_check_shutdown(d);
+}
+
+void domain_set_shutdown_code(struct domain *d, uint32_t reason)
+{
+    spin_lock(&d->lock);
+    d->shutdown_code = reason;
+    spin_unlock(&d->lock);
+}
+
+static bool has_running_vcpu(const struct domain *d)
+{
+    for_each_vcpu(d, v)
+    {
+        if (__atomic_load_n(&v->running_on, __ATOMIC_ACQUIRE) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void domain_check_shutdown(struct domain *d)
+{
+    bool is_complete = false;
+
+    if (!READ_ONCE(d->is_shutting_down)) {
+        return;
+    }
+    spin_lock(&d->lock);
+    if (d->is_shutting_down && !d->is_shut_down && !has_running_vcpu(d)) {
+        d->is_shut_down = true;
+        is_complete = true;
+    }
+    spin_unlock(&d->lock);
+    if (is_complete) {
+        evtchn_raise_global_virq(dom0, VIRQ_DOM_EXC);
+    }
+}
+
+void domain_resume(struct domain *d)
+{
+    spin_lock(&d->lock);
+    d->is_shutting_down = d->is_shut_down = false;
+    d->shutdown_code = SHUTDOWN_CODE_NONE;
+    spin_unlock(&d->lock);
+    for_each_vcpu(d, v)
+    {
+        vcpu_clear_flag(v, VCPU_IN_SHUTDOWN);
+    }
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+    char message[192];
+    va_list args;
+
+    va_start(args, fmt);
+    hv_vsnprintf(message, sizeof(message), fmt, args);
+    va_end(args);
+    if (d->is_hardware) {
+        pr_error("%s\n", message);
+    } else {
+        printk_guest("%s\n", message);
+    }
+    domain_shutdown(d, SHUTDOWN_crash);
+}
+
+/* What a vCPU pins of the domain's memory. */
+static void release_vcpu_areas(struct domain *d)
+{
+    for_each_vcpu(d, v)
+    {
+        vcpu_release_areas(v);
+    }
+}
+
+int domain_destroy(struct domain *d)
+{
+    int rc;
+
+    if (d->is_hardware) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&d->lock);
+    if (d->state == DOMAIN_DEAD) {
+        spin_unlock(&d->lock);
+        return 0;
+    }
+    if (d->state == DOMAIN_ALIVE) {
+        d->state = DOMAIN_DYING;
+        spin_unlock(&d->lock);
+        domain_pause(d, true); /* for ever */
+    } else {
+        spin_unlock(&d->lock);
+    }
+
+    rc = evtchn_close_all(d);
+    rc = rc != 0 ? rc : grant_release_mappings(d);
+    if (rc != 0) {
+        return rc;
+    }
+    release_vcpu_areas(d);
+    rc = p2m_teardown(d);
+    if (rc != 0) {
+        return rc;
+    }
+    spin_lock(&d->lock);
+    d->state = DOMAIN_DEAD;
+    spin_unlock(&d->lock);
+    evtchn_raise_global_virq(dom0, VIRQ_DOM_EXC);
+    domain_put(d); /* the list's reference */
+    return 0;
+}
+
+bool domain_may_control(const struct domain *caller, const struct domain *target)
+{
+    (void)target; /* trust is a flag: who has it may control any domain */
+    return caller->is_privileged;
+}

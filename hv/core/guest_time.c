@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What guests are told of time: vcpu_time_info and the wall clock (xen/xen.h). A guest's system time is
+ * the host's plus a fixed offset, and its TSC the host's plus a fixed offset, so what is
+ * written stays true for as long as neither offset changes.
+ */
+#include <hv/arch/cpu.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+
+#define NS_PER_S 1000000000UL
+
+static void write_time(struct vcpu_time_info *to, const struct vcpu_time_info *from)
+{
+    uint32_t version = (READ_ONCE(to->version) | 1) + 2;
+
+    /* Odd while it changes: readers try again. */
+    WRITE_ONCE(to->version, version);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    to->tsc_timestamp = from->tsc_timestamp;
+    to->system_time = from->system_time;
+    to->tsc_to_system_mul = from->tsc_to_system_mul;
+    to->tsc_shift = from->tsc_shift;
+    to->flags = from->flags;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    WRITE_ONCE(to->version, version + 1);
+}
+
+void time_update_vcpu(struct vcpu *v)
+{
+    const struct domain *d = v->domain;
+    struct vcpu_time_info info = {
+        .tsc_timestamp = host_boot_tsc + d->tsc_offset,
+        .system_time = d->time_offset_ns,
+        .tsc_to_system_mul = host_tsc_scale.mul_frac,
+        .tsc_shift = host_tsc_scale.shift,
+        .flags = XEN_PVCLOCK_TSC_STABLE_BIT,
+    };
+
+    spin_lock(&v->time_lock);
+    write_time(&v->vcpu_info->time, &info);
+    if (!mfn_is_none(v->time_area_mfn)) {
+        write_time((void *)((char *)mfn_to_virt(v->time_area_mfn) + (v->time_area & (PAGE_SIZE - 1))), &info);
+    }
+    spin_unlock(&v->time_lock);
+}
+
+void time_update_wallclock(struct domain *d)
+{
+    struct shared_info *s = d->shared_info;
+    uint64_t base = wallclock_base_ns() + (uint64_t)d->wallclock_offset_s * NS_PER_S - d->time_offset_ns;
+    uint32_t version = (READ_ONCE(s->wc_version) | 1) + 2;
+    uint64_t seconds = base / NS_PER_S;
+
+    WRITE_ONCE(s->wc_version, version);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    s->wc_sec = (uint32_t)seconds;
+    s->wc_sec_hi = seconds >> 32;
+    s->wc_nsec = base % NS_PER_S;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    WRITE_ONCE(s->wc_version, version + 1);
+}

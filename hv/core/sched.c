@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A fair scheduler: one queue of runnable vCPUs ordered by the CPU time they have had (weighted), the
+ * one with the least runs next. A vCPU that slept starts again just behind the one that had least, so
+ * that sleeping earns a quick turn but no hoard. Credit2 is to take this file's place.
+ *
+ * A vCPU's registers are in the CPU it last ran on until sched_released(): until then only that CPU
+ * may pick it.
+ */
+#include <hv/sched.h>
+
+#include <hv/arch/cpu.h>
+#include <hv/domain.h>
+#include <hv/lock.h>
+#include <hv/time.h>
+#include <hv/timer.h>
+#include <hv/vcpu.h>
+
+#define SLICE_NS      10000000UL /* longest turn while others wait */
+#define RATE_LIMIT_NS 1000000UL  /* shortest turn of one who does not give up by itself */
+#define SLEEPER_NS    5000000UL  /* how far behind the least a waking vCPU may start */
+
+static struct {
+    struct spinlock lock; /* protects the queue, each vCPU's sched part and running_on */
+    struct list queue;    /* runnable, not running; sorted by virtual_ns */
+    uint64_t least_ns;    /* virtual time that only grows */
+    unsigned long idle[BITMAP_LONGS(MAX_CPUS)];
+    bool is_ready;
+} runq = {.lock = SPINLOCK_INIT(LOCK_RANK_SCHED)};
+
+static struct timer slice_timers[MAX_CPUS];
+
+static void slice_over(void *data)
+{
+    (void)data;
+    __atomic_fetch_or(&this_cpu()->work, CPU_WORK_SCHED, __ATOMIC_SEQ_CST);
+}
+
+void sched_init_cpu(struct cpu *c)
+{
+    if (!runq.is_ready) {
+        list_init(&runq.queue);
+        runq.is_ready = true;
+    }
+    timer_init(&slice_timers[c->id], slice_over, NULL);
+}
+
+void sched_init_vcpu(struct vcpu *v)
+{
+    list_init(&v->sched.link);
+    v->sched.cpu = v->id % MAX(cpu_count, 1U);
+    v->running_on = -1;
+}
+
+static void enqueue(struct vcpu *v)
+{
+    struct list *position;
+
+    for (position = runq.queue.next; position != &runq.queue; position = position->next) {
+        if (container_of(position, struct vcpu, sched.link)->sched.virtual_ns > v->sched.virtual_ns) {
+            break;
+        }
+    }
+    list_insert_before(&v->sched.link, position);
+    v->sched.is_queued = true;
+}
+
+static void dequeue(struct vcpu *v)
+{
+    list_remove(&v->sched.link);
+    v->sched.is_queued = false;
+}
+
+void sched_remove_vcpu(struct vcpu *v)
+{
+    spin_lock(&runq.lock);
+    if (v->sched.is_queued) {
+        dequeue(v);
+    }
+    spin_unlock(&runq.lock);
+}
+
+/* A CPU to run v: an idle one, its last if possible; else the one whose vCPU had most; -1: let it wait. */
+static int choose_cpu(const struct vcpu *v)
+{
+    uint64_t most = v->sched.virtual_ns;
+    int chosen = -1;
+
+    if (bit_test(runq.idle, v->sched.cpu)) {
+        return (int)v->sched.cpu;
+    }
+    for (unsigned i = 0; i < cpu_count; i++) {
+        const struct vcpu *running;
+
+        if (bit_test(runq.idle, i)) {
+            return (int)i;
+        }
+        running = cpus[i] == NULL ? NULL : READ_ONCE(cpus[i]->current);
+        if (running != NULL && running->sched.virtual_ns > most) {
+            most = running->sched.virtual_ns;
+            chosen = (int)i;
+        }
+    }
+    /* Whoever runs there must at least share from now on. */
+    return chosen >= 0 ? chosen : (int)v->sched.cpu;
+}
+
+/* Makes a CPU look at the queue for v's sake. */
+static void tickle(const struct vcpu *v)
+{
+    int cpu = v->running_on >= 0 ? v->running_on : choose_cpu(v);
+
+    if (cpus[cpu] != NULL) {
+        bit_clear(runq.idle, (unsigned)cpu);
+        cpu_raise(cpus[cpu], CPU_WORK_SCHED);
+    }
+}
+
+static bool is_on_cpu(const struct vcpu *v)
+{
+    return v->running_on >= 0 && cpus[v->running_on]->current == v;
+}
+
+void sched_wake(struct vcpu *v)
+{
+    spin_lock(&runq.lock);
+    if (!v->sched.is_queued && !is_on_cpu(v) && vcpu_is_runnable(v)) {
+        uint64_t floor = runq.least_ns > SLEEPER_NS ? runq.least_ns - SLEEPER_NS : 0;
+
+        v->sched.virtual_ns = MAX(v->sched.virtual_ns, floor);
+        vcpu_runstate_change(v, RUNSTATE_runnable, now_ns());
+        enqueue(v);
+        tickle(v);
+    }
+    spin_unlock(&runq.lock);
+}
+
+static int stopped_runstate(const struct vcpu *v)
+{
+    return vcpu_has_flag(v, VCPU_BLOCKED) ? RUNSTATE_blocked : RUNSTATE_offline;
+}
+
+void sched_sleep(struct vcpu *v, bool sync)
+{
+    spin_lock(&runq.lock);
+    if (!vcpu_is_runnable(v)) {
+        if (v->sched.is_queued) {
+            dequeue(v);
+            vcpu_runstate_change(v, stopped_runstate(v), now_ns());
+        } else if (v->running_on >= 0) {
+            cpu_raise(cpus[v->running_on], CPU_WORK_SCHED);
+        }
+    }
+    spin_unlock(&runq.lock);
+
+    while (sync && v != current_vcpu() && __atomic_load_n(&v->running_on, __ATOMIC_ACQUIRE) >= 0 &&
+           !vcpu_is_runnable(v)) {
+        cpu_relax();
+    }
+}
+
+void sched_yield(struct vcpu *v)
+{
+    /* Behind the first that waits. */
+    spin_lock(&runq.lock);
+    if (!list_is_empty(&runq.queue)) {
+        const struct vcpu *first = container_of(runq.queue.next, struct vcpu, sched.link);
+
+        v->sched.virtual_ns = MAX(v->sched.virtual_ns, first->sched.virtual_ns + 1);
+        v->sched.slice_start = 0;
+        cpu_raise(this_cpu(), CPU_WORK_SCHED);
+    }
+    spin_unlock(&runq.lock);
+}
+
+void sched_released(struct vcpu *v)
+{
+    spin_lock(&runq.lock);
+    __atomic_store_n(&v->running_on, -1, __ATOMIC_RELEASE);
+    if (v->sched.is_queued) {
+        tickle(v); /* others may have passed it over while its registers were here */
+    }
+    spin_unlock(&runq.lock);
+    if (vcpu_has_flag(v, VCPU_IN_SHUTDOWN)) {
+        domain_check_shutdown(v->domain);
+    }
+}
+
+/* Charges the current vCPU for the time since it was last looked at. */
+static void account(struct vcpu *v, uint64_t now)
+{
+    if (now > v->sched.charged_ns) {
+        v->sched.virtual_ns += now - v->sched.charged_ns;
+    }
+    v->sched.charged_ns = now;
+}
+
+/* The first in the queue that this CPU may run. */
+static struct vcpu *first_for(const struct cpu *c)
+{
+    list_for_each(v, &runq.queue, struct vcpu, sched.link) {
+        if (v->running_on < 0 || v->running_on == (int)c->id) {
+            return v;
+        }
+    }
+    return NULL;
+}
+
+/* Whether the current vCPU goes on although another waits. */
+static bool may_continue(const struct vcpu *v, const struct vcpu *first, uint64_t now)
+{
+    uint64_t ran = now - v->sched.slice_start;
+
+    if (first == NULL || ran < RATE_LIMIT_NS) {
+        return true;
+    }
+    return ran < SLICE_NS && v->sched.virtual_ns <= first->sched.virtual_ns;
+}
+
+static void arm_slice(struct cpu *c, const struct vcpu *v)
+{
+    if (list_is_empty(&runq.queue)) {
+        return;
+    }
+    timer_set(&slice_timers[c->id], now_ns() + (v->sched.slice_start == 0 ? RATE_LIMIT_NS : SLICE_NS));
+}
+
+static void start(struct cpu *c, struct vcpu *v, uint64_t now)
+{
+    v->sched.cpu = c->id;
+    v->sched.slice_start = now;
+    v->sched.charged_ns = now;
+    v->running_on = (int)c->id;
+    runq.least_ns = MAX(runq.least_ns, v->sched.virtual_ns);
+    vcpu_runstate_change(v, RUNSTATE_running, now);
+}
+
+struct vcpu *sched_pick(void)
+{
+    struct cpu *c = this_cpu();
+    struct vcpu *current = c->current, *next;
+    uint64_t now = now_ns();
+
+    spin_lock(&runq.lock);
+    next = first_for(c);
+    if (current != NULL) {
+        account(current, now);
+        if (vcpu_is_runnable(current)) {
+            if (may_continue(current, next, now)) {
+                arm_slice(c, current);
+                spin_unlock(&runq.lock);
+                return current;
+            }
+            vcpu_runstate_change(current, RUNSTATE_runnable, now);
+            enqueue(current);
+        } else {
+            vcpu_runstate_change(current, stopped_runstate(current), now);
+        }
+        c->current = NULL; /* sched_wake() may queue it from now on */
+    }
+    if (next != NULL) {
+        dequeue(next);
+        start(c, next, now);
+        c->current = next;
+        bit_clear(runq.idle, c->id);
+        arm_slice(c, next);
+    } else {
+        bit_set(runq.idle, c->id);
+    }
+    spin_unlock(&runq.lock);
+    return next;
+}

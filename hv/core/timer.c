@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Timer queues: one sorted list a CPU, its first deadline in that CPU's local APIC timer. */
+#include <hv/timer.h>
+
+#include <hv/arch/cpu.h>
+#include <hv/lock.h>
+#include <hv/time.h>
+
+#define NEVER (~0UL)
+
+void timer_init(struct timer *t, void (*fire)(void *data), void *data)
+{
+    list_init(&t->link);
+    t->fire = fire;
+    t->data = data;
+    t->is_queued = false;
+}
+
+void timer_init_cpu(struct cpu *c)
+{
+    spin_init(&c->timer_lock, LOCK_RANK_TIMER);
+    list_init(&c->timers);
+    c->timer_programmed_ns = NEVER;
+}
+
+static void remove_locked(struct timer *t)
+{
+    list_remove(&t->link);
+    WRITE_ONCE(t->is_queued, false);
+}
+
+/* Takes t out of whatever queue it is in; it may be moved by its own callback's CPU meanwhile. */
+static void dequeue(struct timer *t)
+{
+    while (READ_ONCE(t->is_queued)) {
+        struct cpu *c = cpus[READ_ONCE(t->cpu)];
+
+        spin_lock(&c->timer_lock);
+        if (t->is_queued && t->cpu == c->id) {
+            remove_locked(t);
+        }
+        spin_unlock(&c->timer_lock);
+    }
+}
+
+static void program(struct cpu *c)
+{
+    uint64_t deadline = NEVER;
+
+    if (!list_is_empty(&c->timers)) {
+        deadline = container_of(c->timers.next, struct timer, link)->deadline_ns;
+    }
+    if (deadline != c->timer_programmed_ns) {
+        c->timer_programmed_ns = deadline;
+        arch_timer_program(deadline);
+    }
+}
+
+void timer_set(struct timer *t, uint64_t deadline_ns)
+{
+    struct cpu *c = this_cpu();
+    struct list *position;
+
+    dequeue(t);
+    spin_lock(&c->timer_lock);
+    t->deadline_ns = deadline_ns;
+    t->cpu = c->id;
+    for (position = c->timers.next; position != &c->timers; position = position->next) {
+        if (container_of(position, struct timer, link)->deadline_ns > deadline_ns) {
+            break;
+        }
+    }
+    list_insert_before(&t->link, position);
+    t->is_queued = true;
+    program(c);
+    spin_unlock(&c->timer_lock);
+}
+
+void timer_stop(struct timer *t)
+{
+    struct cpu *own = this_cpu();
+
+    for (;;) {
+        struct cpu *c = cpus[READ_ONCE(t->cpu)];
+
+        dequeue(t);
+        /* Its callback may be running on its CPU, which never waits for us: it runs to completion. */
+        if (c == NULL || c == own || READ_ONCE(c->firing) != t) {
+            return;
+        }
+        cpu_relax();
+    }
+}
+
+/* The first timer that is due, off the queue; NULL if none is. Programs the hardware for the rest. */
+static struct timer *take_due(struct cpu *c, uint64_t now)
+{
+    struct timer *t = NULL;
+
+    spin_lock(&c->timer_lock);
+    if (!list_is_empty(&c->timers)) {
+        t = container_of(c->timers.next, struct timer, link);
+        if (t->deadline_ns <= now) {
+            WRITE_ONCE(c->firing, t);
+            remove_locked(t);
+        } else {
+            t = NULL;
+        }
+    }
+    if (t == NULL) {
+        program(c);
+    }
+    spin_unlock(&c->timer_lock);
+    return t;
+}
+
+void timer_run(void)
+{
+    struct cpu *c = this_cpu();
+    struct timer *t;
+
+    c->timer_programmed_ns = 0; /* the interrupt has used it up */
+    while ((t = take_due(c, now_ns())) != NULL) {
+        t->fire(t->data);
+        WRITE_ONCE(c->firing, NULL);
+    }
+}

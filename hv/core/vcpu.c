@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vCPUs: making them, stopping and waking them, and their runstate as the guest may read it. */
+#include <hv/vcpu.h>
+
+#include <hv/arch/cpu.h>
+#include <hv/domain.h>
+#include <hv/evtchn.h>
+#include <hv/frame.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+#include <hv/p2m.h>
+#include <hv/string.h>
+#include <hv/time.h>
+#include <hv/vlapic.h>
+
+_Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is one page");
+
+/* For vCPUs that have no place in shared_info and have not registered one yet. Never read. */
+static struct vcpu_info unregistered_info;
+
+static void singleshot_fired(void *data)
+{
+    struct vcpu *v = data;
+
+    evtchn_raise_virq(v, VIRQ_TIMER);
+}
+
+static void poll_timed_out(void *data)
+{
+    struct vcpu *v = data;
+
+    v->is_polling = false;
+    vcpu_clear_flag(v, VCPU_BLOCKED);
+}
+
+int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
+{
+    struct vcpu *v;
+    int rc;
+
+    if (id >= d->max_vcpus) {
+        return -XEN_EINVAL;
+    }
+    if (d->vcpus[id] != NULL) {
+        return -XEN_EEXIST;
+    }
+    v = page_alloc();
+    if (v == NULL) {
+        return -XEN_ENOMEM;
+    }
+    v->id = id;
+    v->domain = d;
+    v->pause_flags = VCPU_DOWN;
+    v->vcpu_info_mfn = v->time_area_mfn = MFN_NONE;
+    v->runstate_mfn[0] = v->runstate_mfn[1] = MFN_NONE;
+    v->vcpu_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &unregistered_info;
+    v->runstate.state = RUNSTATE_offline;
+    v->runstate.state_entry_time = now_ns();
+    spin_init(&v->time_lock, LOCK_RANK_VCPU_TIME);
+    timer_init(&v->singleshot, singleshot_fired, v);
+    timer_init(&v->poll_timer, poll_timed_out, v);
+    sched_init_vcpu(v);
+
+    rc = arch_vcpu_init(v);
+    if (rc == 0) {
+        rc = vlapic_init(v);
+        if (rc != 0) {
+            arch_vcpu_free(v);
+        }
+    }
+    if (rc != 0) {
+        page_free(v);
+        return rc;
+    }
+    d->vcpus[id] = v;
+    time_update_vcpu(v);
+    *out = v;
+    return 0;
+}
+
+static void put_and_forget(mfn_t *m)
+{
+    if (!mfn_is_none(*m)) {
+        frame_put(*m);
+        *m = MFN_NONE;
+    }
+}
+
+void vcpu_release_areas(struct vcpu *v)
+{
+    timer_stop(&v->singleshot);
+    timer_stop(&v->poll_timer);
+    spin_lock(&v->time_lock);
+    v->runstate_area = v->time_area = 0;
+    put_and_forget(&v->runstate_mfn[0]);
+    put_and_forget(&v->runstate_mfn[1]);
+    put_and_forget(&v->time_area_mfn);
+    v->vcpu_info = &unregistered_info;
+    put_and_forget(&v->vcpu_info_mfn);
+    spin_unlock(&v->time_lock);
+}
+
+void vcpu_free(struct vcpu *v)
+{
+    vcpu_release_areas(v);
+    sched_remove_vcpu(v);
+    vlapic_free(v);
+    arch_vcpu_free(v);
+    v->domain->vcpus[v->id] = NULL;
+    page_free(v);
+}
+
+bool vcpu_is_runnable(const struct vcpu *v)
+{
+    return READ_ONCE(v->pause_flags) == 0 && READ_ONCE(v->pause_count) == 0 && READ_ONCE(v->domain->pause_count) == 0;
+}
+
+void vcpu_set_flag(struct vcpu *v, enum vcpu_pause_flag flag)
+{
+    __atomic_fetch_or(&v->pause_flags, flag, __ATOMIC_SEQ_CST);
+    sched_sleep(v, false);
+}
+
+void vcpu_clear_flag(struct vcpu *v, enum vcpu_pause_flag flag)
+{
+    if (__atomic_fetch_and(&v->pause_flags, ~(uint32_t)flag, __ATOMIC_SEQ_CST) & flag) {
+        sched_wake(v);
+    }
+}
+
+static bool has_something_to_see(struct vcpu *v)
+{
+    return READ_ONCE(v->vcpu_info->evtchn_upcall_pending) || READ_ONCE(v->arch.nmi_pending) ||
+           vlapic_pending_vector(v) >= 0;
+}
+
+void vcpu_block(struct vcpu *v)
+{
+    /* The flag first, then the look: who makes something pending afterwards clears it again. */
+    vcpu_set_flag(v, VCPU_BLOCKED);
+    if (has_something_to_see(v)) {
+        vcpu_clear_flag(v, VCPU_BLOCKED);
+    }
+}
+
+void vcpu_pause(struct vcpu *v, bool sync)
+{
+    __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+    sched_sleep(v, sync);
+}
+
+void vcpu_unpause(struct vcpu *v)
+{
+    if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0) {
+        sched_wake(v);
+    }
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    int cpu;
+
+    if (vcpu_has_flag(v, VCPU_BLOCKED) && !v->is_polling) {
+        vcpu_clear_flag(v, VCPU_BLOCKED);
+        return;
+    }
+    cpu = READ_ONCE(v->running_on);
+    if (cpu >= 0 && v != current_vcpu()) {
+        cpu_raise(cpus[cpu], CPU_WORK_KICK);
+    }
+}
+
+void vcpu_evtchn_upcall(struct vcpu *v)
+{
+    if (v->upcall_vector != 0) {
+        vlapic_set_irq(v, v->upcall_vector, false);
+        return;
+    }
+    vcpu_kick(v);
+}
+
+void vcpu_wait_flushed(struct vcpu *v, uint64_t gen)
+{
+    int cpu = READ_ONCE(v->running_on);
+    struct cpu *c;
+
+    if (cpu < 0) {
+        return;
+    }
+    c = cpus[cpu];
+    if (!__atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) || READ_ONCE(c->current) != v) {
+        return;
+    }
+    arch_send_kick(c);
+    while (__atomic_load_n(&c->in_guest, __ATOMIC_ACQUIRE) && READ_ONCE(c->current) == v &&
+           __atomic_load_n(&v->arch.flush_gen, __ATOMIC_ACQUIRE) < gen) {
+        cpu_relax();
+    }
+}
+
+void cpu_raise(struct cpu *c, uint32_t work)
+{
+    uint32_t old = __atomic_fetch_or(&c->work, work, __ATOMIC_SEQ_CST);
+
+    if (c == this_cpu() || (old & work) == work) {
+        return;
+    }
+    if (__atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) || READ_ONCE(c->current) == NULL) {
+        arch_send_kick(c);
+    }
+}
+
+/* --- Runstate ------------------------------------------------------------------------------- */
+
+/* Where the guest reads its runstate: up to two pages, pinned. Called with time_lock. */
+static void write_area(struct vcpu *v, size_t offset, const void *data, size_t size)
+{
+    uint64_t start = (v->runstate_area & (PAGE_SIZE - 1)) + offset;
+
+    for (size_t done = 0; done < size;) {
+        uint64_t at = start + done;
+        mfn_t m = v->runstate_mfn[at >> PAGE_SHIFT];
+        size_t chunk = MIN(size - done, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
+
+        memcpy((char *)mfn_to_virt(m) + (at & (PAGE_SIZE - 1)), (const char *)data + done, chunk);
+        done += chunk;
+    }
+}
+
+/* With VMASST_TYPE_runstate_update_flag the guest can see that an update is under way (xen/vcpu.h). */
+static void publish_locked(struct vcpu *v)
+{
+    struct vcpu_runstate_info info = v->runstate;
+    bool is_flagged = v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag);
+    const size_t entry_offset = offsetof(struct vcpu_runstate_info, state_entry_time);
+
+    if (v->runstate_area == 0) {
+        return;
+    }
+    if (is_flagged) {
+        info.state_entry_time |= XEN_RUNSTATE_UPDATE;
+        write_area(v, entry_offset, &info.state_entry_time, sizeof(info.state_entry_time));
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+    write_area(v, 0, &info, sizeof(info));
+    if (is_flagged) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+        write_area(v, entry_offset, &info.state_entry_time, sizeof(info.state_entry_time));
+    }
+}
+
+void vcpu_runstate_publish(struct vcpu *v)
+{
+    spin_lock(&v->time_lock);
+    publish_locked(v);
+    spin_unlock(&v->time_lock);
+}
+
+void vcpu_runstate_change(struct vcpu *v, int state, uint64_t now)
+{
+    spin_lock(&v->time_lock);
+    if (v->runstate.state != state) {
+        if (now > v->runstate.state_entry_time) {
+            v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
+        }
+        v->runstate.state = state;
+        v->runstate.state_entry_time = now;
+        publish_locked(v);
+    }
+    spin_unlock(&v->time_lock);
+}
+
+void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *info)
+{
+    uint64_t now = now_ns();
+
+    spin_lock(&v->time_lock);
+    *info = v->runstate;
+    spin_unlock(&v->time_lock);
+    if (now > info->state_entry_time) {
+        info->time[info->state] += now - info->state_entry_time;
+    }
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a VMMCALL to its family. The number is in RAX; arguments are in RDI RSI RDX R10 R8 for 64-bit
+ * callers, in EBX ECX EDX ESI EDI for 32-bit ones (xen/arch-x86/xen.h); the result goes to RAX.
+ */
+#include <hv/arch/cpu.h>
+#include <hv/domain.h>
+#include <hv/evtchn.h>
+#include <hv/grant.h>
+#include <hv/hypercall.h>
+#include <hv/vcpu.h>
+
+#define ARG_COUNT 5U
+
+
+static uint64_t *arg_register(struct guest_gprs *g, bool is_64bit, unsigned n)
+{
+    uint64_t *const long_mode[ARG_COUNT] = {&g->rdi, &g->rsi, &g->rdx, &g->r10, &g->r8};
+    uint64_t *const compat[ARG_COUNT] = {&g->rbx, &g->rcx, &g->rdx, &g->rsi, &g->rdi};
+
+    return is_64bit ? long_mode[n] : compat[n];
+}
+
+void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value)
+{
+    *arg_register(&v->arch.gprs, arch_vcpu_code_bits(v) == 64, n) = value;
+}
+
+bool hypercall_should_restart(void)
+{
+    return READ_ONCE(this_cpu()->work) != 0;
+}
+
+long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *a)
+{
+    switch (number) {
+    case __HYPERVISOR_event_channel_op:
+        return event_channel_op(v, (unsigned)a[0], a[1]);
+    case __HYPERVISOR_sched_op:
+        return sched_op(v, (unsigned)a[0], a[1]);
+    case __HYPERVISOR_vcpu_op:
+        return vcpu_op(v, (unsigned)a[0], (unsigned)a[1], a[2]);
+    case __HYPERVISOR_grant_table_op:
+        return grant_table_op(v, (unsigned)a[0], a[1], (unsigned)a[2]);
+    case __HYPERVISOR_memory_op:
+        return memory_op(v, (unsigned)a[0], a[1]);
+    case __HYPERVISOR_xen_version:
+        return xen_version_op(v, (unsigned)a[0], a[1]);
+    case __HYPERVISOR_hvm_op:
+        return hvm_op(v, (unsigned)a[0], a[1]);
+    case __HYPERVISOR_set_timer_op:
+        return set_timer_op(v, a[0]);
+    case __HYPERVISOR_vm_assist:
+        return vm_assist_op(v, (unsigned)a[0], (unsigned)a[1]);
+    case __HYPERVISOR_console_io:
+        return console_io_op(v, (unsigned)a[0], (unsigned)a[1], a[2]);
+    case __HYPERVISOR_multicall:
+        return multicall_op(v, a[0], (unsigned)a[1]);
+    case __HYPERVISOR_physdev_op:
+        return physdev_op(v, (unsigned)a[0], a[1]);
+    case __HYPERVISOR_platform_op:
+        return platform_op(v, a[0]);
+    case __HYPERVISOR_domctl:
+        return domctl_op(v, a[0]);
+    case __HYPERVISOR_sysctl:
+        return sysctl_op(v, a[0]);
+    case __HYPERVISOR_dm_op:
+        return dm_op(v, (domid_t)a[0], (unsigned)a[1], a[2]);
+    default:
+        return -XEN_ENOSYS;
+    }
+}
+
+bool hypercall_dispatch(struct vcpu *v)
+{
+    struct guest_gprs *gprs = &v->arch.gprs;
+    bool is_64bit = arch_vcpu_code_bits(v) == 64;
+    uint64_t a[ARG_COUNT];
+    uint64_t number;
+    long result;
+
+    if (unlikely(arch_vcpu_cpl(v) != 0)) {
+        gprs->rax = (uint64_t)-(long)XEN_EPERM;
+        return true;
+    }
+    for (unsigned n = 0; n < ARG_COUNT; n++) {
+        uint64_t value = *arg_register(gprs, is_64bit, n);
+
+        a[n] = is_64bit ? value : (uint32_t)value;
+    }
+    number = is_64bit ? gprs->rax : (uint32_t)gprs->rax;
+    v->hypercall_count++;
+    result = hypercall_run(v, number, a);
+    if (result == HYPERCALL_RESTART) {
+        return false;
+    }
+    gprs->rax = is_64bit ? (uint64_t)result : (uint32_t)result;
+    return true;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every reason for which a guest stops, as a table of contents. A handler ends with the guest's state
+ * as the instruction would have left it, or with an exception queued.
+ */
+#include <hv/arch/x86.h>
+#include <hv/decode.h>
+#include <hv/domain.h>
+#include <hv/guest_copy.h>
+#include <hv/print.h>
+#include <hv/vlapic.h>
+
+#include "svm.h"
+
+static void inject_ud(struct vcpu *v)
+{
+    arch_inject_exception(v, EXC_UD, false, 0);
+}
+
+/* An exit while an event was being delivered: the event is delivered again (15.7.2). Software
+ * interrupts are not: RIP still stands on their instruction. */
+static void keep_interrupted_event(struct vmcb *vmcb)
+{
+    uint64_t info = vmcb->exit_int_info;
+
+    vmcb->event_inj = 0;
+    if ((info & EVENT_VALID) && (info & EVENT_TYPE_MASK) != EVENT_TYPE_SOFT) {
+        vmcb->event_inj = info;
+    }
+}
+
+unsigned svm_insn_length(struct vcpu *v, unsigned usual)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+    uint8_t bytes[DECODE_MAX_LENGTH];
+    struct decoded insn;
+    size_t count;
+
+    if (svm_features.has_next_rip && vmcb->next_rip > vmcb->rip) {
+        return vmcb->next_rip - vmcb->rip;
+    }
+    count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, sizeof(bytes));
+    if (decode_instruction(bytes, count, arch_vcpu_code_bits(v), &insn) != DECODE_OK) {
+        return usual;
+    }
+    return insn.length;
+}
+
+void svm_skip(struct vcpu *v, unsigned length)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+
+    vmcb->rip += length;
+    if (arch_vcpu_code_bits(v) != 64) {
+        vmcb->rip = (uint32_t)vmcb->rip;
+    }
+    vmcb->interrupt_shadow &= ~1UL;
+    if (unlikely(vmcb->rflags & (RFLAGS_TF | RFLAGS_RF))) {
+        vmcb->rflags &= ~RFLAGS_RF;
+        if (vmcb->rflags & RFLAGS_TF) {
+            vmcb->dr6 |= 1UL << 14; /* BS */
+            vmcb->clean &= ~CLEAN_DRX;
+            arch_inject_exception(v, EXC_DB, false, 0);
+        }
+    }
+}
+
+/* #DB and #AC are only intercepted so that a guest cannot keep the processor in their delivery for
+ * ever: they are handed straight back. */
+static void exit_exception(struct vcpu *v, unsigned vector)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+    bool has_error = vector == EXC_AC;
+
+    arch_inject_exception(v, vector, has_error, has_error ? (uint32_t)vmcb->exit_info1 : 0);
+}
+
+static void exit_invalid(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+
+    domain_crash(v->domain, "d%uv%u: VMRUN refused the state: cr0 %lx cr4 %lx efer %lx rip %lx inj %lx",
+                 v->domain->domid, v->id, vmcb->cr0, vmcb->cr4, vmcb->efer, vmcb->rip, vmcb->event_inj);
+}
+
+static void exit_unexpected(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+
+    domain_crash(v->domain, "d%uv%u: unexpected #VMEXIT %lx (info %lx %lx) at %lx", v->domain->domid, v->id,
+                 vmcb->exit_code, vmcb->exit_info1, vmcb->exit_info2, vmcb->rip);
+}
+
+void svm_handle_exit(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+
+    keep_interrupted_event(vmcb);
+    v->exit_count[vmcb->exit_code & (VCPU_EXIT_COUNTERS - 1)]++;
+
+    switch (vmcb->exit_code) {
+    case VMEXIT_INTR: /* taken in the window behind us */
+    case VMEXIT_NMI:
+    case VMEXIT_SMI:
+        return;
+    case VMEXIT_VMMCALL:
+        svm_exit_vmmcall(v);
+        return;
+    case VMEXIT_VINTR:
+        svm_close_window(vmcb);
+        return;
+    case VMEXIT_HLT:
+        svm_exit_hlt(v);
+        return;
+    case VMEXIT_CPUID:
+        svm_exit_cpuid(v);
+        return;
+    case VMEXIT_MSR:
+        svm_exit_msr(v);
+        return;
+    case VMEXIT_NPF:
+        svm_exit_npf(v);
+        return;
+    case VMEXIT_IOIO:
+        svm_exit_ioio(v);
+        return;
+    case VMEXIT_CR8_WRITE:
+        svm_exit_cr8_write(v);
+        return;
+    case VMEXIT_XSETBV:
+        svm_exit_xsetbv(v);
+        return;
+    case VMEXIT_INVD: /* nothing of the host may be lost: as WBINVD, which coherent guests need not */
+    case VMEXIT_WBINVD:
+        svm_skip(v, svm_insn_length(v, 2));
+        return;
+    case VMEXIT_RDPMC: /* no performance counters are offered */
+        arch_inject_exception(v, EXC_GP, true, 0);
+        return;
+    case VMEXIT_SHUTDOWN:
+        svm_exit_shutdown(v);
+        return;
+    case VMEXIT_EXCEPTION + EXC_DB:
+    case VMEXIT_EXCEPTION + EXC_AC:
+        exit_exception(v, vmcb->exit_code - VMEXIT_EXCEPTION);
+        return;
+    case VMEXIT_TASK_SWITCH: /* hardware task switches are not offered */
+    case VMEXIT_INIT:
+        exit_unexpected(v);
+        return;
+    case VMEXIT_INVALID:
+        exit_invalid(v);
+        return;
+    default:
+        if (vmcb->exit_code >= VMEXIT_VMRUN && vmcb->exit_code <= VMEXIT_XSETBV) {
+            inject_ud(v); /* SVM instructions, MONITOR, MWAIT, RDTSCP, ICEBP, RDPRU: not in the CPUID */
+            return;
+        }
+        if (vmcb->exit_code == VMEXIT_INVLPGA) {
+            inject_ud(v);
+            return;
+        }
+        exit_unexpected(v);
+    }
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CPUID: the domain's policy answers, never the host. */
+#include <hv/arch/x86.h>
+#include <hv/cpuid_policy.h>
+
+#include "svm.h"
+
+void svm_exit_cpuid(struct vcpu *v)
+{
+    struct guest_gprs *gprs = &v->arch.gprs;
+    struct cpuid_regs regs;
+
+    cpuid_policy_query(v, (uint32_t)gprs->rax, (uint32_t)gprs->rcx, &regs);
+    gprs->rax = regs.eax;
+    gprs->rbx = regs.ebx;
+    gprs->rcx = regs.ecx;
+    gprs->rdx = regs.edx;
+    svm_skip(v, svm_insn_length(v, 2));
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Trapped port accesses. The processor says port, size and direction (APM vol. 2, 15.10.2), so
+ * only the string forms need more: their memory side is copied here, a bounded number of
+ * repetitions an exit.
+ */
+#include <hv/arch/x86.h>
+#include <hv/guest_copy.h>
+
+#include "svm.h"
+
+#define IOIO_IN     (1UL << 0)
+#define IOIO_STRING (1UL << 2)
+#define IOIO_REP    (1UL << 3)
+#define IOIO_SIZE(info)      (((info) >> 4) & 7)   /* 1, 2 or 4 bytes: one bit each */
+#define IOIO_ADDRESS(info)   (((info) >> 7) & 7)   /* 16, 32, 64 bit: one bit each */
+#define IOIO_SEGMENT(info)   (((info) >> 10) & 7)
+#define IOIO_PORT(info)      (((info) >> 16) & 0xffff)
+
+#define REPS_PER_EXIT 256U
+#define SEGMENT_ES    0U
+
+static uint64_t address_mask(uint64_t info)
+{
+    switch (IOIO_ADDRESS(info)) {
+    case 1:
+        return 0xffff;
+    case 2:
+        return 0xffffffff;
+    default:
+        return ~0UL;
+    }
+}
+
+static void set_masked(uint64_t *reg, uint64_t value, uint64_t mask)
+{
+    *reg = mask == 0xffff ? (*reg & ~mask) | (value & mask) : value & mask;
+}
+
+/* One element; returns whether it could be done, else the page fault is queued. */
+static bool string_step(struct vcpu *v, uint64_t info, uint64_t linear, unsigned size)
+{
+    unsigned access = arch_vcpu_cpl(v) == 3 ? WALK_USER : 0;
+    uint16_t port = IOIO_PORT(info);
+    uint32_t value = 0, error_code = 0;
+    uint64_t gpa;
+
+    if (info & IOIO_IN) {
+        access |= WALK_WRITE;
+    }
+    if (guest_walk(v, linear, access, &gpa, &error_code) != 0) {
+        arch_inject_page_fault(v, linear, error_code);
+        return false;
+    }
+    if (info & IOIO_IN) {
+        value = svm_port_read(v, port, size);
+        return guest_copy_out(v, linear, &value, size) == 0;
+    }
+    if (guest_copy_in(v, &value, linear, size) != 0) {
+        value = ~0U;
+    }
+    svm_port_write(v, port, size, value);
+    return true;
+}
+
+/* INS and OUTS. RIP moves on only when the count is used up: a REP comes back for its rest. */
+static void string_io(struct vcpu *v, uint64_t info, unsigned size)
+{
+    struct guest_gprs *gprs = &v->arch.gprs;
+    uint64_t mask = address_mask(info);
+    uint64_t *index = info & IOIO_IN ? &gprs->rdi : &gprs->rsi;
+    unsigned segment = info & IOIO_IN ? SEGMENT_ES : IOIO_SEGMENT(info);
+    uint64_t base = arch_vcpu_segment_base(v, segment);
+    uint64_t count = info & IOIO_REP ? gprs->rcx & mask : 1;
+    int64_t step = arch_vcpu_rflags(v) & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
+
+    for (unsigned i = 0; i < REPS_PER_EXIT && count != 0; i++, count--) {
+        if (!string_step(v, info, base + (*index & mask), size)) {
+            break;
+        }
+        set_masked(index, *index + step, mask);
+        if (info & IOIO_REP) {
+            set_masked(&gprs->rcx, gprs->rcx - 1, mask);
+        }
+    }
+    if (count == 0) {
+        v->arch.vmcb->rip = v->arch.vmcb->exit_info2;
+        svm_skip(v, 0);
+    }
+}
+
+void svm_exit_ioio(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+    uint64_t info = vmcb->exit_info1;
+    unsigned size = IOIO_SIZE(info);
+    uint64_t *rax = &v->arch.gprs.rax;
+    uint16_t port = IOIO_PORT(info);
+
+    if (info & IOIO_STRING) {
+        string_io(v, info, size);
+        return;
+    }
+    if (info & IOIO_IN) {
+        uint32_t value = svm_port_read(v, port, size);
+
+        if (size == 4) {
+            *rax = value;
+        } else {
+            uint64_t mask = (1UL << (size * 8)) - 1;
+
+            *rax = (*rax & ~mask) | (value & mask);
+        }
+    } else {
+        svm_port_write(v, port, size, (uint32_t)*rax & (size == 4 ? ~0U : (1U << (size * 8)) - 1));
+    }
+    vmcb->rip = vmcb->exit_info2;
+    svm_skip(v, 0);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The small exits: HLT, shutdown (triple fault), CR8 and XSETBV. */
+#include <hv/arch/x86.h>
+#include <hv/decode.h>
+#include <hv/domain.h>
+#include <hv/guest_copy.h>
+#include <hv/print.h>
+#include <hv/vlapic.h>
+#include <xen/sched.h>
+
+#include "svm.h"
+
+static bool all_vcpus_down(const struct domain *d)
+{
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        if (d->vcpus[i] != NULL && !vcpu_has_flag(d->vcpus[i], VCPU_DOWN)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* HLT with interrupts off can only be ended by INIT or NMI: the guest has taken this CPU offline. The
+ * last one to do so has powered off (guest-abi 1.5). */
+static void halt_for_good(struct vcpu *v)
+{
+    vcpu_set_flag(v, VCPU_DOWN);
+    if (all_vcpus_down(v->domain)) {
+        domain_shutdown(v->domain, SHUTDOWN_poweroff);
+    }
+}
+
+void svm_exit_hlt(struct vcpu *v)
+{
+    svm_skip(v, svm_insn_length(v, 1));
+    if (v->arch.vmcb->event_inj & EVENT_VALID) {
+        return;
+    }
+    if (!(v->arch.vmcb->rflags & RFLAGS_IF) && !READ_ONCE(v->arch.nmi_pending)) {
+        halt_for_good(v);
+        return;
+    }
+    vcpu_block(v);
+}
+
+void svm_exit_shutdown(struct vcpu *v)
+{
+    printk_guest("d%uv%u: triple fault at %lx\n", v->domain->domid, v->id, v->arch.vmcb->rip);
+    /* The VMCB is undefined after this exit (15.14.3): v does not run again. */
+    domain_shutdown(v->domain, SHUTDOWN_reboot);
+}
+
+void svm_exit_cr8_write(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+    uint8_t bytes[DECODE_MAX_LENGTH];
+    struct decoded insn;
+    size_t count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, sizeof(bytes));
+    uint64_t value;
+
+    if (decode_instruction(bytes, count, arch_vcpu_code_bits(v), &insn) != DECODE_OK) {
+        arch_inject_exception(v, EXC_UD, false, 0);
+        return;
+    }
+    value = ((uint64_t *)&v->arch.gprs)[insn.rm & 15];
+    if (value > 0xf) {
+        arch_inject_exception(v, EXC_GP, true, 0);
+        return;
+    }
+    vlapic_set_cr8(v, (uint8_t)value);
+    vmcb->vintr = (vmcb->vintr & ~VINTR_TPR_MASK) | value;
+    vmcb->clean &= ~CLEAN_TPR;
+    svm_skip(v, insn.length);
+}
+
+void svm_exit_xsetbv(struct vcpu *v)
+{
+    uint64_t value = (uint32_t)v->arch.gprs.rax | v->arch.gprs.rdx << 32;
+    uint64_t supported = fpu_supported_xcr0();
+
+    /* Only XCR0; x87 always on; AVX state needs SSE state (APM vol. 2, 11.5.2). */
+    if (!(v->arch.vmcb->cr4 & CR4_OSXSAVE) || supported == 0) {
+        arch_inject_exception(v, EXC_UD, false, 0);
+        return;
+    }
+    if (v->arch.vmcb->cpl != 0 || (uint32_t)v->arch.gprs.rcx != 0 || !(value & 1) || (value & ~supported) ||
+        (value & 6) == 4) {
+        arch_inject_exception(v, EXC_GP, true, 0);
+        return;
+    }
+    fpu_set_xcr0(v, value);
+    svm_skip(v, svm_insn_length(v, 3));
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nested page faults: a guest touched a guest-physical address that its p2m does not allow. Either a
+ * device answers there (emulation), or it is device memory of the host that the hardware domain
+ * reaches for the first time, or nothing is there: reads give all-ones, writes are lost.
+ */
+#include <hv/arch/x86.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <hv/iommu.h>
+#include <hv/machine_map.h>
+#include <hv/mmio.h>
+#include <hv/print.h>
+
+#include "svm.h"
+
+#define NPF_PRESENT (1UL << 0)
+#define NPF_WRITE   (1UL << 1)
+#define NPF_FETCH   (1UL << 4)
+
+/* Whether another CPU has mended the translation meanwhile, or the entry is only older in the TLB. */
+static bool is_spurious(struct domain *d, gfn_t g, uint64_t error)
+{
+    struct p2m_entry entry = p2m_lookup(d, g);
+
+    if (mfn_is_none(entry.mfn)) {
+        return false;
+    }
+    return (!(error & NPF_WRITE) || (entry.flags & P2M_W)) && (!(error & NPF_FETCH) || (entry.flags & P2M_X));
+}
+
+/* Device memory of the host is the hardware domain's, one to one, unless the hypervisor keeps it. */
+static bool map_host_device(struct domain *d, gfn_t g)
+{
+    mfn_t m = mfn(g.n);
+
+    if (!d->is_hardware || !machine_is_device_memory(m) || iommu_owns_page(m)) {
+        return false;
+    }
+    return p2m_map(d, g, m, ORDER_4K, P2M_W | P2M_X | P2M_MMIO) == 0;
+}
+
+void svm_exit_npf(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+    uint64_t error = vmcb->exit_info1, gpa = vmcb->exit_info2;
+    gfn_t g = gfn(gpa >> PAGE_SHIFT);
+    bool is_claimed = mmio_is_claimed(v, gpa);
+    size_t count = 0;
+    int rc;
+
+    if (!is_claimed && (is_spurious(v->domain, g, error) || map_host_device(v->domain, g))) {
+        return;
+    }
+    if (error & NPF_FETCH) {
+        domain_crash(v->domain, "d%uv%u: executes at guest-physical %lx, where there is no memory",
+                     v->domain->domid, v->id, gpa);
+        return;
+    }
+    if (svm_features.has_decode_assist) {
+        count = MIN(vmcb->fetched_count, sizeof(vmcb->fetched_bytes));
+    }
+    rc = mmio_emulate(v, gpa, vmcb->fetched_bytes, count, true);
+    if (rc != 0) {
+        domain_crash(v->domain, "d%uv%u: cannot emulate the access to %lx at rip %lx: error %d",
+                     v->domain->domid, v->id, gpa, vmcb->rip, -rc);
+    }
+}

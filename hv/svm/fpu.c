@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest's x87, SSE and AVX registers. The hypervisor uses none of them, so they stay in the processor
+ * from entry to entry and are only saved when another vCPU is loaded. With XSAVE everything the
+ * policy offers is saved whatever the guest's XCR0 says: disabled components keep their contents.
+ */
+#include <hv/arch/x86.h>
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <hv/string.h>
+
+#include "svm.h"
+
+#define XCR0_X87 (1UL << 0)
+#define XCR0_SSE (1UL << 1)
+#define XCR0_AVX (1UL << 2)
+
+#define FXSAVE_FCW   0
+#define FXSAVE_MXCSR 24
+
+static uint64_t host_xcr0; /* 0: no XSAVE */
+
+uint64_t fpu_supported_xcr0(void)
+{
+    return host_xcr0;
+}
+
+static void xsetbv(uint64_t value)
+{
+    __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
+}
+
+void fpu_init_cpu(void)
+{
+    struct cpuid_regs features = x86_cpuid(1, 0);
+
+    x86_write_cr0((x86_read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
+    x86_write_cr4(x86_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    if (features.ecx & (1u << 26)) {
+        x86_write_cr4(x86_read_cr4() | CR4_OSXSAVE);
+        host_xcr0 = x86_cpuid(0xd, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX);
+        xsetbv(host_xcr0);
+    }
+}
+
+int fpu_init_vcpu(struct vcpu *v)
+{
+    uint8_t *area = page_alloc(); /* x87, SSE, AVX and the header are 832 bytes */
+
+    if (area == NULL) {
+        return -XEN_ENOMEM;
+    }
+    area[FXSAVE_FCW] = 0x7f; /* reset values: FCW 0x37f after FNINIT, MXCSR 0x1f80 */
+    area[FXSAVE_FCW + 1] = 0x03;
+    area[FXSAVE_MXCSR] = 0x80;
+    area[FXSAVE_MXCSR + 1] = 0x1f;
+    v->arch.fpu = area;
+    v->arch.xcr0 = XCR0_X87;
+    return 0;
+}
+
+void fpu_free_vcpu(struct vcpu *v)
+{
+    page_free(v->arch.fpu);
+}
+
+void fpu_save(struct vcpu *v)
+{
+    if (host_xcr0 != 0) {
+        xsetbv(host_xcr0);
+        __asm__ volatile("xsave64 (%0)"
+                         :
+                         : "r"(v->arch.fpu), "a"((uint32_t)host_xcr0), "d"((uint32_t)(host_xcr0 >> 32))
+                         : "memory");
+    } else {
+        __asm__ volatile("fxsave64 (%0)" : : "r"(v->arch.fpu) : "memory");
+    }
+}
+
+void fpu_restore(struct vcpu *v)
+{
+    if (host_xcr0 != 0) {
+        /* Ask for every component, so that none keeps another guest's contents. */
+        xsetbv(host_xcr0);
+        __asm__ volatile("xrstor64 (%0)"
+                         :
+                         : "r"(v->arch.fpu), "a"((uint32_t)host_xcr0), "d"((uint32_t)(host_xcr0 >> 32))
+                         : "memory");
+        xsetbv(v->arch.xcr0);
+    } else {
+        __asm__ volatile("fxrstor64 (%0)" : : "r"(v->arch.fpu) : "memory");
+    }
+}
+
+void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
+{
+    v->arch.xcr0 = xcr0;
+    xsetbv(xcr0);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Event injection (AMD64 APM vol. 2, 15.20). One event an entry, in this order: what an exit
+ * interrupted, exceptions, NMI, the highest interrupt of the vLAPIC. What cannot go in now asks for
+ * an exit as soon as it can (virtual interrupt window, 15.21.4).
+ */
+#include <hv/arch/x86.h>
+#include <hv/domain.h>
+#include <hv/hypercall.h>
+#include <hv/print.h>
+#include <hv/vlapic.h>
+#include <xen/sched.h>
+
+#include "svm.h"
+
+static bool is_contributory(unsigned vector)
+{
+    return vector == EXC_DE || (vector >= 10 && vector <= EXC_GP);
+}
+
+void arch_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error_code)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+
+    /* A fault while delivering a fault: double fault, and triple fault (APM vol. 2, 8.2.9). */
+    if ((vmcb->event_inj & EVENT_VALID) && (vmcb->event_inj & EVENT_TYPE_MASK) == EVENT_TYPE_EXC) {
+        unsigned first = vmcb->event_inj & 0xff;
+
+        if (first == EXC_DF) {
+            domain_shutdown(v->domain, SHUTDOWN_reboot);
+            return;
+        }
+        if ((is_contributory(first) && is_contributory(vector)) ||
+            (first == EXC_PF && (is_contributory(vector) || vector == EXC_PF))) {
+            vector = EXC_DF;
+            has_error = true;
+            error_code = 0;
+        }
+    }
+    vmcb->event_inj = vector | EVENT_TYPE_EXC | EVENT_VALID;
+    if (has_error) {
+        vmcb->event_inj |= EVENT_ERROR_VALID | (uint64_t)error_code << 32;
+    }
+}
+
+void arch_inject_page_fault(struct vcpu *v, uint64_t linear, uint32_t error_code)
+{
+    v->arch.vmcb->cr2 = linear;
+    v->arch.vmcb->clean &= ~CLEAN_CR2;
+    arch_inject_exception(v, EXC_PF, true, error_code);
+}
+
+static bool can_take_interrupt(const struct vmcb *vmcb)
+{
+    return (vmcb->rflags & RFLAGS_IF) && !(vmcb->interrupt_shadow & 1) && !(vmcb->event_inj & EVENT_VALID);
+}
+
+/* Exit as soon as the guest could take an interrupt. */
+static void open_window(struct vmcb *vmcb)
+{
+    vmcb->vintr |= VINTR_IRQ | VINTR_IGNORE_TPR | 0xfUL << VINTR_PRIO_SHIFT;
+    if (!(vmcb->intercepts[3] & INTERCEPT3_VINTR)) {
+        vmcb->intercepts[3] |= INTERCEPT3_VINTR;
+        vmcb->clean &= ~CLEAN_INTERCEPTS;
+    }
+    vmcb->clean &= ~CLEAN_TPR;
+}
+
+void svm_close_window(struct vmcb *vmcb)
+{
+    vmcb->vintr &= ~(VINTR_IRQ | VINTR_IGNORE_TPR);
+    vmcb->intercepts[3] &= ~INTERCEPT3_VINTR;
+    vmcb->clean &= ~(CLEAN_INTERCEPTS | CLEAN_TPR);
+}
+
+/* An NMI ends with IRET, which is not tracked: the next one waits only for the interrupt shadow. */
+static bool inject_nmi(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+
+    if (!READ_ONCE(v->arch.nmi_pending) || (vmcb->event_inj & EVENT_VALID) || (vmcb->interrupt_shadow & 1)) {
+        return false;
+    }
+    WRITE_ONCE(v->arch.nmi_pending, false);
+    vmcb->event_inj = EXC_NMI | EVENT_TYPE_NMI | EVENT_VALID;
+    return true;
+}
+
+/* The vector of a domain-wide callback (HVM_PARAM_CALLBACK_IRQ), which is never in the vLAPIC: level
+ * triggered by the pending byte of the vCPU. -1: none. */
+static int callback_vector(struct vcpu *v)
+{
+    if (v->domain->callback_vector == 0 || v->upcall_vector != 0 ||
+        !READ_ONCE(v->vcpu_info->evtchn_upcall_pending)) {
+        return -1;
+    }
+    return v->domain->callback_vector;
+}
+
+void svm_inject(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+    int vector, callback;
+
+    if (unlikely(v->arch.nmi_pending)) {
+        inject_nmi(v);
+    }
+    vector = vlapic_pending_vector(v);
+    callback = callback_vector(v);
+    if (likely(vector < 0 && callback < 0)) {
+        return;
+    }
+    if (!can_take_interrupt(vmcb)) {
+        open_window(vmcb);
+        return;
+    }
+    if (callback >= 0) {
+        vmcb->event_inj = (uint64_t)callback | EVENT_TYPE_INTR | EVENT_VALID;
+    } else {
+        vlapic_accept(v, vector);
+        vmcb->event_inj = (uint64_t)vector | EVENT_TYPE_INTR | EVENT_VALID;
+    }
+    /* Another one below it may wait for the handler's end. */
+    if (vlapic_pending_vector(v) >= 0) {
+        open_window(vmcb);
+    }
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The loop every CPU lives in: pass the door, enter a guest, handle its exit. The door is the only
+ * place where interrupts are taken, timers fire and vCPUs change, so everything between two doors runs
+ * undisturbed and needs no interrupt-safe lock.
+ */
+#include <hv/arch/cpu.h>
+#include <hv/arch/x86.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/iommu.h>
+#include <hv/sched.h>
+#include <hv/time.h>
+#include <hv/timer.h>
+#include <hv/vlapic.h>
+
+#include "svm.h"
+
+/* Frames an idle CPU scrubs before it looks for work again. */
+#define IDLE_SCRUB_FRAMES 64
+
+static void vmload(mfn_t vmcb)
+{
+    __asm__ volatile("vmload %%rax" : : "a"(vmcb.n << PAGE_SHIFT) : "memory");
+}
+
+static void vmsave(mfn_t vmcb)
+{
+    __asm__ volatile("vmsave %%rax" : : "a"(vmcb.n << PAGE_SHIFT) : "memory");
+}
+
+/* Takes the state of whoever was loaded out of the processor and puts v's in. */
+static void switch_to(struct cpu *c, struct vcpu *v)
+{
+    struct vcpu *old = c->svm->loaded;
+
+    if (old == v) {
+        return;
+    }
+    if (old != NULL) {
+        vmsave(old->arch.vmcb_mfn);
+        fpu_save(old);
+        c->svm->loaded = NULL;
+        sched_released(old);
+    }
+    if (v != NULL) {
+        vmload(v->arch.vmcb_mfn);
+        fpu_restore(v);
+        c->svm->loaded = v;
+    }
+}
+
+/* Interrupts that wait are taken here, on this CPU's own stack. */
+static void interrupt_window(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
+}
+
+static void idle(struct cpu *c)
+{
+    if (frame_dirty_count() != 0 && frame_scrub_some(IDLE_SCRUB_FRAMES) != 0) {
+        interrupt_window();
+        return;
+    }
+    iommu_report_faults();
+    /* STI holds interrupts off until HLT has begun: nothing set before is slept through. Who sets
+     * work after this look sees that we have no vCPU, and sends an interrupt. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&c->work, __ATOMIC_ACQUIRE) == 0) {
+        uint64_t start = now_ns();
+
+        __asm__ volatile("sti; hlt; cli" : : : "memory");
+        c->idle_ns += now_ns() - start;
+    }
+}
+
+/* Does the work that waits and returns the vCPU to enter. */
+static struct vcpu *pass_door(struct cpu *c)
+{
+    for (;;) {
+        uint32_t work = 0;
+
+        if (unlikely(READ_ONCE(c->work) != 0)) {
+            work = __atomic_exchange_n(&c->work, 0, __ATOMIC_ACQ_REL);
+        }
+        if (work & CPU_WORK_TIMER) {
+            timer_run();
+            work |= __atomic_exchange_n(&c->work, 0, __ATOMIC_ACQ_REL);
+        }
+        if ((work & CPU_WORK_SCHED) || c->current == NULL) {
+            struct vcpu *next = sched_pick();
+
+            switch_to(c, next);
+            c->current = next;
+        }
+        if (c->current != NULL) {
+            return c->current;
+        }
+        idle(c);
+    }
+}
+
+static void enter(struct cpu *c, struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+
+    vlapic_process_init_sipi(v);
+    svm_inject(v);
+    vmcb->rax = v->arch.gprs.rax;
+    vmcb->rsp = v->arch.gprs.rsp;
+
+    /* in_guest first, then the look at work and flush generation: who changes these afterwards
+     * sees in_guest and sends an interrupt, which makes the guest exit at once. */
+    __atomic_store_n(&c->in_guest, true, __ATOMIC_SEQ_CST);
+    if (unlikely(READ_ONCE(c->work) != 0)) {
+        /* What was injected stays in the VMCB for the next entry. */
+        __atomic_store_n(&c->in_guest, false, __ATOMIC_RELEASE);
+        return;
+    }
+    svm_asid_update(c, v);
+    svm_enter(&v->arch.gprs, v->arch.vmcb_mfn.n << PAGE_SHIFT);
+    __atomic_store_n(&c->in_guest, false, __ATOMIC_RELEASE);
+
+    v->arch.gprs.rax = vmcb->rax;
+    v->arch.gprs.rsp = vmcb->rsp;
+    vmcb->tlb_control = TLB_FLUSH_NONE;
+    vmcb->clean = svm_features.has_clean_bits ? CLEAN_ALL : 0;
+    if (vmcb->exit_code == VMEXIT_INTR) {
+        interrupt_window();
+    }
+    svm_handle_exit(v);
+}
+
+void cpu_run(void)
+{
+    struct cpu *c = this_cpu();
+
+    for (;;) {
+        enter(c, pass_door(c));
+    }
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the SVM files share among themselves. */
+#pragma once
+
+#include <hv/arch/vcpu.h>
+#include <hv/types.h>
+#include <hv/vcpu.h>
+
+#include "vmcb.h"
+
+struct cpu;
+
+/* What this host's SVM can do (CPUID 8000_000A, APM vol. 2, 15.1.2 and appendix). */
+struct svm_features {
+    uint32_t asid_count;
+    bool has_npt, has_next_rip, has_decode_assist, has_flush_by_asid, has_clean_bits, has_1g_pages;
+};
+
+extern struct svm_features svm_features;
+
+/* Per-CPU SVM state. */
+struct svm_cpu {
+    mfn_t host_save;
+    uint64_t asid_generation; /* bumped when the ASIDs ran out: all are flushed */
+    uint32_t next_asid;
+    struct vcpu *loaded;      /* whose VMLOAD state and FPU this CPU holds */
+};
+
+/* Gives v an ASID that has no stale translations on this CPU, if its present one may have. Called
+ * with c->in_guest set, so that a flush that comes later sees us. */
+void svm_asid_update(struct cpu *c, struct vcpu *v);
+
+/* entry.S: loads the registers, enters the guest, returns at the next #VMEXIT with GIF set, IF clear. */
+void svm_enter(struct guest_gprs *gprs, uint64_t vmcb_paddr);
+
+/* exit.c: handles the exit that v has just taken. */
+void svm_handle_exit(struct vcpu *v);
+
+/* inject.c: puts what is pending into the VMCB. */
+void svm_inject(struct vcpu *v);
+/* The window that svm_inject() asked for has come. */
+void svm_close_window(struct vmcb *vmcb);
+
+/* One handler a reason. */
+void svm_exit_cpuid(struct vcpu *v);
+void svm_exit_msr(struct vcpu *v);
+void svm_exit_ioio(struct vcpu *v);
+void svm_exit_npf(struct vcpu *v);
+void svm_exit_hlt(struct vcpu *v);
+void svm_exit_vmmcall(struct vcpu *v);
+void svm_exit_cr8_write(struct vcpu *v);
+void svm_exit_xsetbv(struct vcpu *v);
+void svm_exit_shutdown(struct vcpu *v);
+
+/* Length of the intercepted instruction: what the CPU says, else decoded. `usual` is its length
+ * without prefixes, believed if the bytes cannot be fetched. */
+unsigned svm_insn_length(struct vcpu *v, unsigned usual);
+/* Steps over it: RIP, the interrupt shadow, and a single-step trap if TF is set. */
+void svm_skip(struct vcpu *v, unsigned length);
+
+/* io_policy.c: the I/O and MSR permission maps. */
+extern uint8_t *svm_default_iopm, *svm_default_msrpm;
+void svm_maps_init(void);
+/* Lets the hardware domain reach all ports but those that are trapped; sets d->io_bitmap. */
+int svm_maps_init_hardware_domain(struct domain *d);
+
+/* A trapped port access of 1, 2 or 4 bytes. */
+uint32_t svm_port_read(struct vcpu *v, uint16_t port, unsigned size);
+void svm_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value);
+
+/* fpu.c */
+int fpu_init_vcpu(struct vcpu *v);
+void fpu_free_vcpu(struct vcpu *v);
+void fpu_init_cpu(void);
+void fpu_save(struct vcpu *v);
+void fpu_restore(struct vcpu *v);
+/* Components guests may enable; 0 without XSAVE. */
+uint64_t fpu_supported_xcr0(void);
+/* v is loaded on this CPU; the value was checked. */
+void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
+
+/* exit_msr.c: false for #GP. */
+bool svm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
+bool svm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
+/* hypercall_page.c: the guest wants the hypercall page written at a guest-physical address. */
+bool svm_write_hypercall_msr(struct vcpu *v, uint32_t msr, uint64_t value);
