@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtual IO-APICs of the hardware domain (Intel 82093AA, and the EOI register of version 0x20). An
+ * unmasked virtual pin is connected to the real one through a host vector. Edges pass through; a level
+ * is held, that is, its real pin is masked from the interrupt until the guest's EOI, because the
+ * host's own EOI would let it fire again at once.
+ *
+ *   real pin fires --pin_fired--> remote IRR set, real pin held --guest EOI, vioapic_eoi--> released
+ */
+#include <hv/vioapic.h>
+
+#include <hv/arch/cpu.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <hv/ioapic.h>
+#include <hv/irq.h>
+#include <hv/lock.h>
+#include <hv/mmio.h>
+#include <hv/print.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <hv/vlapic.h>
+
+#define REG_SELECT 0x00U
+#define REG_WINDOW 0x10U
+#define REG_EOI    0x40U
+
+#define INDEX_ID      0x00U
+#define INDEX_VERSION 0x01U
+#define INDEX_ARB     0x02U
+#define INDEX_ENTRY   0x10U
+
+/* Redirection entry. */
+#define RTE_VECTOR     0x000000ffUL
+#define RTE_LOGICAL    (1UL << 11)
+#define RTE_ACTIVE_LOW (1UL << 13)
+#define RTE_REMOTE_IRR (1UL << 14)
+#define RTE_LEVEL      (1UL << 15)
+#define RTE_MASKED     (1UL << 16)
+/* Bits a guest writes; delivery status and remote IRR are the device's. */
+#define RTE_WRITABLE_LOW 0x0001afffUL
+
+#define MAX_CHIPS 16U
+#define MAX_PINS  240U
+
+/* More interrupts in one window than any device means: the line is taken out of service. */
+#define STORM_WINDOW_NS 10000000UL
+#define STORM_LIMIT     10000U
+
+struct vioapic_pin {
+    struct domain *domain;
+    uint64_t rte;        /* as the guest reads it */
+    uint32_t gsi;
+    uint8_t host_vector; /* 0: never connected */
+    bool is_held;        /* real pin masked although the guest's entry is not */
+    uint32_t routed_cpu; /* how the real pin is programmed */
+    uint64_t routed_mode;
+    uint64_t taken, storms;
+    uint64_t window_start_ns;
+    uint32_t window_count;
+};
+
+struct vioapic_chip {
+    struct ioapic_info info;
+    uint32_t select;
+    unsigned order; /* of this allocation */
+    struct vioapic *owner;
+    struct vioapic_pin pins[];
+};
+
+struct vioapic {
+    struct spinlock lock; /* protects all chips and pins; rank VIOAPIC */
+    unsigned chip_count;
+    struct vioapic_chip *chips[MAX_CHIPS];
+};
+
+/* --- The real pin ------------------------------------------------------------------------- */
+
+/* The CPU that the interrupt's vCPU was on last, so that no second CPU has to be kicked. */
+static uint32_t choose_cpu(const struct vioapic_pin *pin)
+{
+    const struct vcpu *v = NULL;
+
+    if (!(pin->rte & RTE_LOGICAL)) {
+        v = domain_vcpu(pin->domain, (uint32_t)(pin->rte >> 56) / 2);
+    }
+    return v != NULL && v->running_on >= 0 ? (uint32_t)v->running_on : 0;
+}
+
+static void pin_fired(void *data);
+
+/* Programs the real pin as the guest's entry says. The lock is held. */
+static void connect(struct vioapic_pin *pin)
+{
+    uint64_t mode = pin->rte & (RTE_LEVEL | RTE_ACTIVE_LOW);
+    uint32_t cpu = choose_cpu(pin);
+    int vector;
+
+    if (pin->host_vector != 0 && pin->routed_cpu == cpu && pin->routed_mode == mode) {
+        ioapic_mask(pin->gsi, pin->is_held);
+        return;
+    }
+    if (pin->host_vector == 0) {
+        vector = irq_vector_alloc(pin_fired, pin);
+        if (vector < 0) {
+            pr_error("vioapic: no host vector left for gsi %u", pin->gsi);
+            return;
+        }
+        pin->host_vector = vector;
+    }
+    ioapic_route(pin->gsi, pin->host_vector, cpus[cpu]->apic_id, mode & RTE_LEVEL,
+                 mode & RTE_ACTIVE_LOW, pin->is_held);
+    pin->routed_cpu = cpu;
+    pin->routed_mode = mode;
+}
+
+/* After every change of an entry. */
+static void apply_entry(struct vioapic_pin *pin, uint64_t old)
+{
+    if (pin->rte & RTE_MASKED) {
+        if (!(old & RTE_MASKED) && pin->host_vector != 0) {
+            ioapic_mask(pin->gsi, true);
+        }
+        return;
+    }
+    /* A line taken out of service, or one whose interrupt found no taker, gets a new chance. */
+    if (!(pin->rte & RTE_REMOTE_IRR)) {
+        pin->is_held = false;
+    }
+    connect(pin);
+}
+
+/* --- Interrupts --------------------------------------------------------------------------- */
+
+/* The storm guard: whether this interrupt is one too many. The line stays held until the guest
+ * programs it anew. */
+static bool is_storm(struct vioapic_pin *pin)
+{
+    uint64_t now = now_ns();
+
+    if (now - pin->window_start_ns > STORM_WINDOW_NS) {
+        pin->window_start_ns = now;
+        pin->window_count = 0;
+    }
+    if (++pin->window_count <= STORM_LIMIT) {
+        return false;
+    }
+    if (pin->window_count == STORM_LIMIT + 1) {
+        pr_warn("vioapic: gsi %u storms, masked: %lu interrupts so far", pin->gsi, pin->taken);
+    }
+    return true;
+}
+
+static void hold(struct vioapic_pin *pin)
+{
+    pin->is_held = true;
+    ioapic_mask(pin->gsi, true);
+}
+
+static bool deliver(const struct vioapic_pin *pin)
+{
+    return vlapic_deliver(pin->domain, pin->rte >> 56, pin->rte & RTE_LOGICAL, (pin->rte >> 8) & 7,
+                          pin->rte & RTE_VECTOR, pin->rte & RTE_LEVEL);
+}
+
+/* The real pin's interrupt; the lock is held. */
+static void take_interrupt(struct vioapic_pin *pin)
+{
+    pin->taken++;
+    if (is_storm(pin)) {
+        pin->storms++;
+        hold(pin);
+        return;
+    }
+    if (!(pin->rte & RTE_LEVEL)) {
+        if (!(pin->rte & RTE_MASKED)) {
+            deliver(pin);
+        }
+        return;
+    }
+    /* A level that comes while the guest has the pin masked fires again when it unmasks. */
+    hold(pin);
+    if (!(pin->rte & RTE_MASKED)) {
+        pin->rte |= RTE_REMOTE_IRR;
+        if (!deliver(pin)) {
+            pin->rte &= ~RTE_REMOTE_IRR;
+        }
+    }
+}
+
+static void pin_fired(void *data)
+{
+    struct vioapic_pin *pin = data;
+    struct vioapic *io = pin->domain->vioapic;
+
+    spin_lock(&io->lock);
+    take_interrupt(pin);
+    spin_unlock(&io->lock);
+}
+
+static void end_level(struct vioapic_pin *pin)
+{
+    pin->rte &= ~RTE_REMOTE_IRR;
+    pin->is_held = false;
+    if (!(pin->rte & RTE_MASKED) && pin->host_vector != 0) {
+        ioapic_mask(pin->gsi, false);
+    }
+}
+
+static void chip_eoi(struct vioapic_chip *chip, uint8_t vector)
+{
+    for (unsigned n = 0; n < chip->info.pin_count; n++) {
+        struct vioapic_pin *pin = &chip->pins[n];
+
+        if ((pin->rte & RTE_REMOTE_IRR) && (pin->rte & RTE_VECTOR) == vector) {
+            end_level(pin);
+        }
+    }
+}
+
+void vioapic_eoi(struct domain *d, uint8_t vector)
+{
+    struct vioapic *io = d->vioapic;
+
+    spin_lock(&io->lock);
+    for (unsigned n = 0; n < io->chip_count; n++) {
+        chip_eoi(io->chips[n], vector);
+    }
+    spin_unlock(&io->lock);
+}
+
+/* --- Registers ---------------------------------------------------------------------------- */
+
+static uint32_t read_window(const struct vioapic_chip *chip)
+{
+    uint32_t index = chip->select, n = (index - INDEX_ENTRY) / 2;
+
+    switch (index) {
+    case INDEX_ID:
+    case INDEX_ARB:
+        return (chip->info.id & 0xf) << 24;
+    case INDEX_VERSION:
+        return (chip->info.pin_count - 1) << 16 | 0x20;
+    default:
+        if (index < INDEX_ENTRY || n >= chip->info.pin_count) {
+            return ~0U;
+        }
+        return index & 1 ? chip->pins[n].rte >> 32 : (uint32_t)chip->pins[n].rte;
+    }
+}
+
+static void write_entry(struct vioapic_pin *pin, bool is_high, uint32_t value)
+{
+    uint64_t old = pin->rte;
+
+    if (is_high) {
+        pin->rte = (old & 0xffffffffUL) | (uint64_t)(value & 0xff000000) << 32;
+    } else {
+        pin->rte = (old & ~RTE_WRITABLE_LOW) | (value & RTE_WRITABLE_LOW);
+        /* Turned to edge, an entry forgets what it waited for: how Linux ends a lost level. */
+        if (!(pin->rte & RTE_LEVEL)) {
+            pin->rte &= ~RTE_REMOTE_IRR;
+        }
+    }
+    apply_entry(pin, old);
+}
+
+static void write_window(struct vioapic_chip *chip, uint32_t value)
+{
+    uint32_t n = (chip->select - INDEX_ENTRY) / 2;
+
+    /* The id is the board's, and the MADT's. */
+    if (chip->select >= INDEX_ENTRY && n < chip->info.pin_count) {
+        write_entry(&chip->pins[n], chip->select & 1, value);
+    }
+}
+
+static uint64_t chip_read(struct vcpu *v, void *data, uint64_t gpa, unsigned size)
+{
+    struct vioapic_chip *chip = data;
+    uint32_t value = ~0U;
+
+    (void)v;
+    (void)size;
+    spin_lock(&chip->owner->lock);
+    switch (gpa & 0xff) {
+    case REG_SELECT:
+        value = chip->select;
+        break;
+    case REG_WINDOW:
+        value = read_window(chip);
+        break;
+    default:
+        break;
+    }
+    spin_unlock(&chip->owner->lock);
+    return value;
+}
+
+static void chip_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, uint64_t value)
+{
+    struct vioapic_chip *chip = data;
+
+    (void)v;
+    (void)size;
+    spin_lock(&chip->owner->lock);
+    switch (gpa & 0xff) {
+    case REG_SELECT:
+        chip->select = value & 0xff;
+        break;
+    case REG_WINDOW:
+        write_window(chip, value);
+        break;
+    case REG_EOI:
+        chip_eoi(chip, value);
+        break;
+    default:
+        break;
+    }
+    spin_unlock(&chip->owner->lock);
+}
+
+static const struct mmio_ops chip_ops = {chip_read, chip_write};
+
+/* --- Life --------------------------------------------------------------------------------- */
+
+static unsigned order_for(size_t size)
+{
+    unsigned order = 0;
+
+    while ((PAGE_SIZE << order) < size) {
+        order++;
+    }
+    return order;
+}
+
+static int create_chip(struct domain *d, const struct ioapic_info *info)
+{
+    struct vioapic *io = d->vioapic;
+    unsigned pin_count = MIN(info->pin_count, MAX_PINS);
+    unsigned order = order_for(sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin));
+    mfn_t m = frame_alloc_hv(order, NODE_ANY);
+    struct vioapic_chip *chip;
+
+    if (mfn_is_none(m)) {
+        return -XEN_ENOMEM;
+    }
+    chip = mfn_to_virt(m);
+    chip->info = *info;
+    chip->info.pin_count = pin_count;
+    chip->order = order;
+    chip->owner = io;
+    for (unsigned n = 0; n < pin_count; n++) {
+        chip->pins[n].domain = d;
+        chip->pins[n].gsi = info->gsi_base + n;
+        chip->pins[n].rte = RTE_MASKED;
+    }
+    io->chips[io->chip_count++] = chip;
+    return mmio_register(d, gfn(info->paddr >> PAGE_SHIFT), gfn((info->paddr >> PAGE_SHIFT) + 1),
+                         &chip_ops, chip);
+}
+
+int vioapic_init(struct domain *d)
+{
+    int rc = 0;
+
+    _Static_assert(sizeof(struct vioapic) <= PAGE_SIZE, "the head is one page");
+    d->vioapic = page_alloc();
+    if (d->vioapic == NULL) {
+        return -XEN_ENOMEM;
+    }
+    spin_init(&d->vioapic->lock, LOCK_RANK_VIOAPIC);
+    for (unsigned n = 0; n < ioapic_count() && n < MAX_CHIPS && rc == 0; n++) {
+        rc = create_chip(d, ioapic_info(n));
+    }
+    if (rc != 0) {
+        vioapic_free(d);
+    }
+    return rc;
+}
+
+static void free_chip(struct domain *d, struct vioapic_chip *chip)
+{
+    for (unsigned n = 0; n < chip->info.pin_count; n++) {
+        if (chip->pins[n].host_vector != 0) {
+            ioapic_mask(chip->pins[n].gsi, true);
+            irq_vector_free(chip->pins[n].host_vector);
+        }
+    }
+    mmio_unregister(d, gfn(chip->info.paddr >> PAGE_SHIFT));
+    frame_free_hv(virt_to_mfn(chip), chip->order);
+}
+
+void vioapic_free(struct domain *d)
+{
+    struct vioapic *io = d->vioapic;
+
+    if (io == NULL) {
+        return;
+    }
+    for (unsigned n = 0; n < io->chip_count; n++) {
+        free_chip(d, io->chips[n]);
+    }
+    d->vioapic = NULL;
+    page_free(io);
+}
+
+bool vioapic_pin_counters(const struct domain *d, uint32_t gsi, uint64_t *taken, uint64_t *storms)
+{
+    const struct vioapic *io = d->vioapic;
+
+    for (unsigned n = 0; io != NULL && n < io->chip_count; n++) {
+        const struct vioapic_chip *chip = io->chips[n];
+
+        if (gsi - chip->info.gsi_base < chip->info.pin_count) {
+            *taken = READ_ONCE(chip->pins[gsi - chip->info.gsi_base].taken);
+            *storms = READ_ONCE(chip->pins[gsi - chip->info.gsi_base].storms);
+            return true;
+        }
+    }
+    return false;
+}
