@@ -13,10 +13,11 @@ class Guest:
     """One sample guest (deploy/guest) with one network interface on br0.
 
     memory_mib, vcpus: its size. number: 100 to 199, the last part of its address 10.77.0.x.
-    disk: path in dom0 of the image for xvda, or None.
+    disk: path in dom0 of the image for xvda, or None. kernel: path in dom0.
     """
 
-    def __init__(self, host, name, memory_mib=256, vcpus=1, number=100, disk=None, cmdline=""):
+    def __init__(self, host, name, memory_mib=256, vcpus=1, number=100, disk=None, cmdline="",
+                 kernel=f"{IMAGES}/vmlinuz"):
         self.host = host
         self.name = name
         self.number = number
@@ -25,7 +26,7 @@ class Guest:
             "name": name,
             "memoryBytes": memory_mib << 20,
             "vcpus": vcpus,
-            "kernel": f"{IMAGES}/vmlinuz",
+            "kernel": kernel,
             "initrd": f"{IMAGES}/initrd.img",
             "cmdline": f"console=hvc0 panic=-1 nether.remote "
                        f"ip={self.address}::10.77.0.11:255.255.255.0:{name}:eth0 {cmdline}".strip(),

@@ -20,9 +20,9 @@ class Lab:
     """One lab in a folder of its own, so that a developer's lab is not disturbed."""
 
     def __init__(self, hypervisor=None):
-        build = Path(os.environ.get("NETHER_BUILD", ROOT / "build"))
-        self.folder = build / "test-lab"
-        self.evidence = build / "test-evidence"
+        self.build = Path(os.environ.get("NETHER_BUILD", ROOT / "build"))
+        self.folder = self.build / "test-lab"
+        self.evidence = self.build / "test-evidence"
         self.hypervisor = hypervisor
         self.env = dict(os.environ, NETHER_LAB=str(self.folder))
         shutil.rmtree(self.evidence, ignore_errors=True)
@@ -81,6 +81,14 @@ class Host:
         check(result.returncode == 0,
               f"in dom0: {line}\nexit code {result.returncode}\n{result.stdout}{result.stderr}")
         return result.stdout.strip()
+
+    def push_guest_kernel(self, name):
+        """Copies a test guest (integration-tests/guests/NAME) into dom0; its path there."""
+        path = f"/var/lib/nether/images/{name}.elf"
+        built = self.lab.build / "integration-tests" / f"{name}.elf"
+        result = self.lab.run("push", self.number, built, path, capture_output=True)
+        check(result.returncode == 0, f"{built} cannot be copied: {result.stderr}")
+        return path
 
     # --- the agent
 

@@ -8,7 +8,7 @@ descriptor of a daemon that is not given back.
 from lib.check import check, wait_for
 
 HOST = {"cpus": 2}
-CYCLES = 100
+DISK = "/var/lib/nether/cycles.img"
 
 
 def left_behind(host):
@@ -22,20 +22,42 @@ def left_behind(host):
     }
 
 
-def cycle(host, number):
-    disk = "/var/lib/nether/cycles.img"
-    guest = host.create_guest(f"cycle-{number}", memory_mib=128, disk=disk)
-    guest.delete()
-
-
-def test_hundred_cycles(host):
-    host.wait_agent()
-    host.shell("cp /var/lib/nether/images/disk.img /var/lib/nether/cycles.img")
-    cycle(host, 0)  # what is allocated once and kept is there after this one
+def check_cycles(host, count, cycle):
+    """Runs cycle(number) count times; afterwards everything is where it was."""
+    cycle(0)  # what is allocated once and kept is there after this one
     free, counts = host.free_memory_bytes(), left_behind(host)
-    for number in range(1, CYCLES + 1):
-        cycle(host, number)
+    for number in range(1, count + 1):
+        cycle(number)
     wait_for("free memory is back where it was", lambda: host.free_memory_bytes() == free, 30)
     after = left_behind(host)
     check(counts == after, f"before {counts}\nafter  {after}")
-    return f"{CYCLES} cycles, {free >> 20} MiB free before and after"
+    return f"{count} cycles, {free >> 20} MiB free before and after"
+
+
+def test_hundred_cycles(host):
+    """A guest that only halts, with a disk and a network interface that it never uses."""
+    host.wait_agent()
+    host.shell(f"cp /var/lib/nether/images/disk.img {DISK}")
+    kernel = host.push_guest_kernel("idle")
+
+    def cycle(number):
+        guest = host.create_guest(f"cycle-{number}", memory_mib=128, disk=DISK, kernel=kernel)
+        check(guest.state() == "running", f"the guest is {guest.state()}")
+        guest.delete()
+
+    return check_cycles(host, 100, cycle)
+
+
+def test_linux_destroyed_while_it_works(host):
+    """Linux, destroyed with its devices connected and its disk being written."""
+    host.wait_agent()
+    host.shell(f"cp /var/lib/nether/images/disk.img {DISK}")
+
+    def cycle(number):
+        guest = host.create_guest(f"busy-{number}", memory_mib=128, disk=DISK)
+        guest.wait_ready()
+        guest.shell("(dd if=/dev/zero of=/data/fill bs=64k count=500 conv=fsync; dd if=/dev/xvda of=/dev/null bs=1M) "
+                    ">/dev/null 2>&1 </dev/null &")
+        guest.delete()
+
+    return check_cycles(host, 4, cycle)
