@@ -4,6 +4,7 @@
 # (downloads and images, shared by all trees of this user).
 set -euo pipefail
 shopt -s inherit_errexit
+PATH=$PATH:/usr/sbin:/sbin
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${NETHER_BUILD:-$ROOT/build}
