@@ -2,6 +2,7 @@
 """A guest as a test sees it: made through REST, watched on its console, spoken to over its network."""
 
 import shlex
+import time
 
 from lib.check import Failure, check, wait_for
 
@@ -38,6 +39,8 @@ class Guest:
 
     def create(self):
         """Asks for the guest and for its start."""
+        self.asked_at = time.monotonic()
+        self.first_line_s = self.ready_s = None
         self.host.request("POST", "/domains", self.config)
         self.start()
 
@@ -77,14 +80,20 @@ class Guest:
         return self.host.shell(f"nether console --dump {self.name}")
 
     def wait_ready(self, timeout_s=180, boots=1):
-        """Waits until its userspace has come up (for the boots-th time)."""
+        """Waits until its userspace has come up (for the boots-th time).
+
+        first_line_s and ready_s are then the seconds since the create call.
+        """
         def ready():
             text = self.console()
+            if text and self.first_line_s is None:
+                self.first_line_s = time.monotonic() - self.asked_at
             if "Kernel panic" in text:
                 raise Failure(f"the guest's kernel panicked:\n{text[-3000:]}")
             return text.count(READY) >= boots
         try:
-            wait_for(f"{self.name}'s userspace", ready, timeout_s, every_s=1)
+            wait_for(f"{self.name}'s userspace", ready, timeout_s, every_s=0.25)
+            self.ready_s = time.monotonic() - self.asked_at
         except Failure as failure:
             raise Failure(f"{failure}; its console ends with:\n{self.console()[-3000:]}") from None
 
