@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * XEN_DOMCTL_{get,set}hvmcontext and gethvmcontext_partial: a domain's processor state between
+ * core/hvm_context.c and the caller's buffer. The domain is paused meanwhile; it is never the
+ * caller's own.
+ */
+#include "domctl_hvmcontext.h"
+
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/hvm_context.h>
+#include <hv/hypercall.h>
+#include <hv/vcpu.h>
+
+/* The caller's buffer, filled from its start on. */
+struct buffer {
+    struct vcpu *v;
+    uint64_t address;
+    size_t size, used;
+};
+
+static int buffer_put(void *data, const void *bytes, size_t size)
+{
+    struct buffer *b = data;
+    int rc;
+
+    if (size > b->size - b->used) {
+        return -XEN_ENOSPC;
+    }
+    rc = guest_copy_out(b->v, b->address + b->used, bytes, size);
+    b->used += size;
+    return rc;
+}
+
+static int buffer_get(void *data, size_t offset, void *bytes, size_t size)
+{
+    struct buffer *b = data;
+
+    return guest_copy_in(b->v, bytes, b->address + offset, size);
+}
+
+long domctl_get_hvm_context(struct vcpu *v, struct domain *d, struct xen_domctl_hvmcontext *op)
+{
+    struct buffer b = {.v = v, .address = guest_address(op->buffer), .size = op->size};
+    long rc;
+
+    if (d == v->domain) {
+        return -XEN_EINVAL;
+    }
+    if (b.address == 0) {
+        op->size = (uint32_t)hvm_context_size(d);
+        return 0;
+    }
+    domain_pause(d, true);
+    rc = hvm_context_save(d, buffer_put, &b);
+    domain_unpause(d);
+    op->size = (uint32_t)b.used;
+    return rc;
+}
+
+long domctl_set_hvm_context(struct vcpu *v, struct domain *d, const struct xen_domctl_hvmcontext *op)
+{
+    struct buffer b = {.v = v, .address = guest_address(op->buffer), .size = op->size};
+    long rc;
+
+    if (d == v->domain) {
+        return -XEN_EINVAL;
+    }
+    domain_pause(d, true);
+    rc = hvm_context_load(d, b.size, buffer_get, &b);
+    domain_unpause(d);
+    return rc;
+}
+
+long domctl_get_hvm_context_partial(struct vcpu *v, struct domain *d, struct xen_domctl_hvmcontext_partial *op)
+{
+    void *record;
+    long rc;
+
+    if (d == v->domain) {
+        return -XEN_EINVAL;
+    }
+    record = page_alloc();
+    if (record == NULL) {
+        return -XEN_ENOMEM;
+    }
+    domain_pause(d, true);
+    rc = hvm_context_save_one(d, op->type, op->instance, record);
+    domain_unpause(d);
+
+    if (rc > 0 && guest_address(op->buffer) == 0) {
+        op->bufsz = (uint64_t)rc; /* only the length was asked for */
+        rc = 0;
+    } else if (rc > 0 && op->bufsz < (uint64_t)rc) {
+        rc = -XEN_ENOSPC;
+    } else if (rc > 0) {
+        op->bufsz = (uint64_t)rc;
+        rc = guest_copy_out(v, guest_address(op->buffer), record, (size_t)rc);
+    }
+    page_free(record);
+    return rc;
+}
