@@ -87,6 +87,9 @@ static void unmark(const struct grant_table *t, uint32_t ref, const struct grant
 {
     uint16_t gone = 0;
 
+    if (ref >= ref_count(t)) {
+        return; /* the granter died and its table is gone: see grant_release_table */
+    }
     if (use->writers == 0) {
         gone = use->readers == 0 ? GTF_reading | GTF_writing : GTF_writing;
     }
@@ -203,7 +206,7 @@ int16_t grant_hold(struct domain *granter, uint32_t ref, domid_t grantee, bool i
     uint32_t header;
     bool is_marked;
 
-    if (granter->state != DOMAIN_ALIVE || t == NULL) {
+    if (granter->state != DOMAIN_ALIVE) {
         return GNTST_bad_domain;
     }
     spin_lock(&t->lock);
@@ -302,7 +305,7 @@ int grant_grow(struct domain *d, uint32_t frame_count)
     int rc = 0;
 
     spin_lock(&t->lock);
-    if (frame_count > t->max_frames) {
+    if (frame_count > t->max_frames || d->state != DOMAIN_ALIVE) {
         rc = -XEN_EINVAL;
     }
     while (rc == 0 && t->frame_count < frame_count) {
@@ -317,10 +320,17 @@ int grant_get_shared_frame(struct domain *d, uint64_t idx, mfn_t *frame)
     struct grant_table *t = d->grants;
     int rc = idx < GRANT_MAX_FRAMES ? grant_grow(d, (uint32_t)idx + 1) : -XEN_EINVAL;
 
-    if (rc == 0) {
+    if (rc != 0) {
+        return rc;
+    }
+    spin_lock(&t->lock);
+    if (idx < t->frame_count) {
         *frame = virt_to_mfn(t->frames[idx]);
         frame_ref(*frame);
+    } else {
+        rc = -XEN_EINVAL; /* died meanwhile */
     }
+    spin_unlock(&t->lock);
     return rc;
 }
 
@@ -330,7 +340,7 @@ int grant_get_status_frame(struct domain *d, uint64_t idx, mfn_t *frame)
     int rc = -XEN_EINVAL;
 
     spin_lock(&t->lock);
-    if (t->version == 2) {
+    if (t->version == 2 && d->state == DOMAIN_ALIVE) {
         while (idx >= t->status_count && t->frame_count < t->max_frames && grow_one(d) == 0) {
         }
         if (idx < t->status_count) {
@@ -520,6 +530,21 @@ int grant_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptrac
     return rc;
 }
 
+void grant_release_table(struct domain *d)
+{
+    struct grant_table *t = d->grants;
+
+    spin_lock(&t->lock);
+    for (uint32_t i = 0; i < t->frame_count; i++) {
+        frame_put(virt_to_mfn(t->frames[i]));
+    }
+    for (uint32_t i = 0; i < t->status_count; i++) {
+        frame_put(virt_to_mfn(t->status[i]));
+    }
+    t->frame_count = t->status_count = 0;
+    spin_unlock(&t->lock);
+}
+
 void grant_free_domain(struct domain *d)
 {
     struct grant_table *t = d->grants;
@@ -527,13 +552,8 @@ void grant_free_domain(struct domain *d)
     if (t == NULL) {
         return;
     }
+    grant_release_table(d);
     d->grants = NULL;
-    for (uint32_t i = 0; i < t->frame_count; i++) {
-        frame_put(virt_to_mfn(t->frames[i]));
-    }
-    for (uint32_t i = 0; i < t->status_count; i++) {
-        frame_put(virt_to_mfn(t->status[i]));
-    }
     for (uint32_t i = 0; t->uses != NULL && i < PAGE_SIZE / sizeof(*t->uses); i++) {
         page_free(t->uses[i]);
     }

@@ -75,5 +75,9 @@ int16_t grant_hold(struct domain *granter, uint32_t ref, domid_t grantee, bool i
 /* Ends a use. The reference on the frame stays for the caller to drop. */
 void grant_unhold(struct domain *granter, uint32_t ref, bool is_write);
 
+/* Gives back the frames that are shared with the guest: nothing is granted any more, what is in use
+ * stays in use. They count as the domain's, so a dead domain could not go before. */
+void grant_release_table(struct domain *d);
+
 void grant_track_init(struct grant_table *t, uint32_t max_frames);
 void grant_track_free(struct grant_table *t);

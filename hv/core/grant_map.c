@@ -300,7 +300,11 @@ int grant_release_mappings(struct domain *d)
         }
     }
     unmap_finish(d, taken, taken_count);
-    return is_end ? 0 : -XEN_ERESTART;
+    if (!is_end) {
+        return -XEN_ERESTART;
+    }
+    grant_release_table(d);
+    return 0;
 }
 
 /* --- Life ---------------------------------------------------------------------------------------- */

@@ -17,7 +17,8 @@ struct grant_table; /* core/grant.c's own state of a domain */
 /* Limits come from createdomain (max_grant_frames, max_maptrack_frames; 0 frames: none at all). 0,
  * -XEN_EINVAL for limits beyond what a host allows (256 and 1024), or -XEN_ENOMEM. */
 int grant_init_domain(struct domain *d, uint32_t max_frames, uint32_t max_maptrack_frames);
-/* Unmaps everything that dying domain d has mapped of others: bounded: 0 or -XEN_ERESTART. */
+/* Unmaps everything that dying domain d has mapped of others, then gives back its own table's frames: bounded: 0 or
+ * -XEN_ERESTART. Peers keep what they have mapped. */
 int grant_release_mappings(struct domain *d);
 /* Frees the table (the domain is unreachable by then, and all its frames unmapped by others). */
 void grant_free_domain(struct domain *d);
