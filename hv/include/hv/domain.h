@@ -71,6 +71,7 @@ struct domain {
 
     struct cpuid_policy *cpuid;
     struct vioapic *vioapic; /* hardware domain only */
+    struct vpci *vpci;       /* hardware domain only */
     struct mmio_regions *mmio; /* emulated device memory; NULL: none */
     uint8_t *io_bitmap;      /* SVM I/O permission map, 3 pages; shared default unless hardware domain */
     uint8_t *msr_bitmap;

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Virtual MSI-X (PCI 3.0, 6.8.2): the pages of an enabled table are taken out of the guest's memory, so
+ * that every access to it comes here. What else lies in those pages (the pending bits, registers) is
+ * passed through. When the BAR moves, so does the trap.
+ */
+#include <hv/vmsi.h>
+
+#include <hv/arch/cpu.h>
+#include <hv/arch/paging.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/mmio.h>
+#include <hv/p2m.h>
+#include <hv/print.h>
+#include <hv/vcpu.h>
+
+#include "vmsi_state.h"
+
+#define ENTRY_SIZE     16U
+#define ENTRY_ADDRESS  0U
+#define ENTRY_DATA     8U
+#define ENTRY_CONTROL  12U
+#define ENTRY_MASKED   1U
+
+#define BAR_IO       1u
+#define BAR_TYPE     6u
+#define BAR_64BIT    4u
+#define BAR_ADDRESS  0xfffffff0u
+
+static const struct mmio_ops table_ops;
+
+static void refuse(pci_bdf bdf, const char *why)
+{
+    pr_warn("vpci: %02x:%02x.%u: MSI-X not enabled: %s", bdf >> 8, bdf >> 3 & 31, bdf & 7, why);
+}
+
+/* --- The device's own table ------------------------------------------------------------------------ */
+
+static volatile uint32_t *host_entry(const struct vmsi_device *device, unsigned n)
+{
+    return (volatile uint32_t *)(device->table + n * ENTRY_SIZE);
+}
+
+static void mask_host_entry(const struct vmsi_device *device, unsigned n)
+{
+    host_entry(device, n)[ENTRY_CONTROL / 4] = ENTRY_MASKED;
+}
+
+/* Makes the device's entry say what the guest's means. */
+static void program(struct vmsi_device *device, unsigned n)
+{
+    struct vmsi_entry *entry = &device->entries[n];
+    volatile uint32_t *host = host_entry(device, n);
+
+    if (entry->control & ENTRY_MASKED) {
+        mask_host_entry(device, n);
+        return;
+    }
+    if (!entry->slot) {
+        entry->slot = vmsi_slot_alloc(device->vpci->domain, entry->message);
+    }
+    if (!entry->slot) {
+        pr_warn("vpci: %02x:%02x.%u: no host vector for MSI-X entry %u, it stays masked", device->bdf >> 8,
+                device->bdf >> 3 & 31, device->bdf & 7, n);
+        mask_host_entry(device, n);
+        return;
+    }
+    vmsi_slot_set(entry->slot, entry->message);
+
+    struct vmsi_message m = vmsi_slot_host_message(entry->slot);
+
+    mask_host_entry(device, n); /* no message with half an address */
+    host[0] = (uint32_t)m.address;
+    host[1] = (uint32_t)(m.address >> 32);
+    host[2] = m.data;
+    host[3] = 0;
+}
+
+/* --- The guest's accesses --------------------------------------------------------------------------- */
+
+static uint64_t host_read(volatile void *at, unsigned size)
+{
+    switch (size) {
+    case 1: return *(volatile uint8_t *)at;
+    case 2: return *(volatile uint16_t *)at;
+    case 4: return *(volatile uint32_t *)at;
+    default: return *(volatile uint64_t *)at;
+    }
+}
+
+static void host_write(volatile void *at, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 1: *(volatile uint8_t *)at = (uint8_t)value; break;
+    case 2: *(volatile uint16_t *)at = (uint16_t)value; break;
+    case 4: *(volatile uint32_t *)at = (uint32_t)value; break;
+    default: *(volatile uint64_t *)at = value; break;
+    }
+}
+
+/* Whether gpa is in the table (else it is a neighbour in its page), and where. */
+static bool in_table(const struct vmsi_device *device, uint64_t gpa, unsigned *n, unsigned *offset)
+{
+    uint64_t at = gpa - device->table_paddr;
+
+    if (gpa < device->table_paddr || at >= (uint64_t)device->entry_count * ENTRY_SIZE) {
+        return false;
+    }
+    *n = (unsigned)(at / ENTRY_SIZE);
+    *offset = at % ENTRY_SIZE;
+    return true;
+}
+
+static uint32_t *entry_word(struct vmsi_entry *entry, unsigned offset)
+{
+    switch (offset) {
+    case ENTRY_ADDRESS: return (uint32_t *)&entry->message.address;
+    case ENTRY_ADDRESS + 4: return (uint32_t *)&entry->message.address + 1;
+    case ENTRY_DATA: return &entry->message.data;
+    default: return &entry->control;
+    }
+}
+
+static uint64_t table_read(struct vcpu *v, void *data, uint64_t gpa, unsigned size)
+{
+    struct vmsi_device *device = data;
+    unsigned n, offset;
+    uint64_t value = ~0UL;
+
+    (void)v;
+    spin_lock(&device->vpci->lock);
+    if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
+        value = host_read(paging_map_mmio(gpa, size), size);
+    } else if (size >= 4) {
+        value = *entry_word(&device->entries[n], offset);
+        if (size == 8) {
+            value |= (uint64_t)*entry_word(&device->entries[n], offset + 4) << 32;
+        }
+    } else { /* smaller reads are undefined for devices; the guest gets the bytes */
+        value = *entry_word(&device->entries[n], offset & ~3u) >> (offset & 3) * 8;
+    }
+    spin_unlock(&device->vpci->lock);
+    return value;
+}
+
+static void table_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, uint64_t value)
+{
+    struct vmsi_device *device = data;
+    unsigned n, offset;
+
+    (void)v;
+    spin_lock(&device->vpci->lock);
+    if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
+        host_write(paging_map_mmio(gpa, size), size, value);
+    } else if (size >= 4) { /* software may write dwords and quadwords only (6.8.2) */
+        *entry_word(&device->entries[n], offset) = (uint32_t)value;
+        if (size == 8) {
+            *entry_word(&device->entries[n], offset + 4) = (uint32_t)(value >> 32);
+        }
+        program(device, n);
+    }
+    spin_unlock(&device->vpci->lock);
+}
+
+static const struct mmio_ops table_ops = {table_read, table_write};
+
+/* --- Where the table is ---------------------------------------------------------------------------- */
+
+/* Address of the table by the BAR it is in; 0: the BAR is not a memory BAR with an address, or is off. */
+static uint64_t find_table(pci_bdf bdf, unsigned at)
+{
+    uint32_t where = pci_config_read(bdf, at + PCI_MSIX_TABLE, 4);
+    unsigned bar = PCI_BAR0 + (where & 7) * 4;
+    uint32_t low = pci_config_read(bdf, bar, 4);
+    uint64_t base = low & BAR_ADDRESS;
+
+    if ((where & 7) > 5 || low & BAR_IO ||
+        !(pci_config_read(bdf, PCI_COMMAND, 2) & PCI_COMMAND_MEMORY)) {
+        return 0;
+    }
+    if ((low & BAR_TYPE) == BAR_64BIT && (where & 7) < 5) {
+        base |= (uint64_t)pci_config_read(bdf, bar + 4, 4) << 32;
+    }
+    return base ? base + (where & ~7u) : 0;
+}
+
+/* Takes the table's frames out of the guest's memory: claimed first, so that none is mapped again. */
+static int set_trap(struct vmsi_device *device)
+{
+    struct domain *d = device->vpci->domain;
+    uint64_t end = device->table_paddr + (uint64_t)device->entry_count * ENTRY_SIZE;
+    uint64_t first = device->table_paddr >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
+    int rc = mmio_register(d, gfn(first), gfn(last + 1), &table_ops, device);
+
+    if (rc != 0) {
+        return rc;
+    }
+    device->trap_start = first;
+    device->trap_end = last + 1;
+    for (uint64_t frame = first; frame <= last; frame++) {
+        rc = p2m_unmap(d, gfn(frame), ORDER_4K);
+        if (rc != 0) {
+            break;
+        }
+    }
+    return rc;
+}
+
+static void remove_trap(struct vmsi_device *device)
+{
+    if (device->trap_start != device->trap_end) {
+        mmio_unregister(device->vpci->domain, gfn(device->trap_start));
+    }
+    device->trap_start = device->trap_end = 0;
+}
+
+static void place_table(struct vmsi_device *device, uint64_t paddr)
+{
+    remove_trap(device);
+    device->table_paddr = paddr;
+    device->table = paging_map_mmio(paddr, device->entry_count * ENTRY_SIZE);
+}
+
+void vmsi_table_follow(struct vmsi_device *device)
+{
+    uint64_t paddr;
+
+    if (!device->msix_capability) {
+        return;
+    }
+    paddr = find_table(device->bdf, device->msix_capability);
+    if (paddr == 0 || paddr == device->table_paddr) {
+        return;
+    }
+    place_table(device, paddr);
+    if (set_trap(device) != 0) {
+        pr_warn("vpci: %02x:%02x.%u: its MSI-X table cannot be trapped at 0x%lx", device->bdf >> 8,
+                device->bdf >> 3 & 31, device->bdf & 7, paddr);
+    }
+}
+
+/* --- Enable and disable ------------------------------------------------------------------------------ */
+
+static bool make_entries(struct vmsi_device *device, unsigned count)
+{
+    unsigned order = 0;
+
+    if (device->entries && count <= (PAGE_SIZE << device->entry_order) / sizeof(device->entries[0])) {
+        device->entry_count = count;
+        return true;
+    }
+    while ((PAGE_SIZE << order) / sizeof(device->entries[0]) < count) {
+        order++;
+    }
+
+    mfn_t m = frame_alloc_hv(order, NODE_ANY);
+
+    if (mfn_is_none(m)) {
+        return false;
+    }
+    if (device->entries) {
+        frame_free_hv(virt_to_mfn(device->entries), device->entry_order);
+    }
+    device->entries = mfn_to_virt(m);
+    device->entry_order = order;
+    device->entry_count = count;
+    return true;
+}
+
+/* What the guest has put into the table before it enabled it. */
+static void adopt_entries(struct vmsi_device *device)
+{
+    for (unsigned n = 0; n < device->entry_count; n++) {
+        volatile uint32_t *host = host_entry(device, n);
+
+        device->entries[n] = (struct vmsi_entry){
+            .message = {host[0] | (uint64_t)host[1] << 32, host[2]},
+            .control = host[3],
+        };
+        program(device, n);
+    }
+}
+
+static bool enable_table(struct vmsi_device *device, unsigned at, uint32_t control)
+{
+    uint64_t paddr = find_table(device->bdf, at);
+
+    if (paddr == 0) {
+        refuse(device->bdf, "its table is in no enabled memory BAR of its own");
+        return false;
+    }
+    if (!make_entries(device, (control & PCI_MSIX_SIZE) + 1)) {
+        refuse(device->bdf, "no memory");
+        return false;
+    }
+    place_table(device, paddr);
+    if (set_trap(device) != 0) {
+        remove_trap(device);
+        refuse(device->bdf, "its table cannot be trapped");
+        return false;
+    }
+    device->msix_capability = at;
+    adopt_entries(device);
+    return true;
+}
+
+/* The guest finds its own values in the device's table again. */
+static void disable_table(struct vmsi_device *device)
+{
+    for (unsigned n = 0; n < device->entry_count; n++) {
+        struct vmsi_entry *entry = &device->entries[n];
+        volatile uint32_t *host = host_entry(device, n);
+
+        mask_host_entry(device, n);
+        host[0] = (uint32_t)entry->message.address;
+        host[1] = (uint32_t)(entry->message.address >> 32);
+        host[2] = entry->message.data;
+        if (entry->slot) {
+            vmsi_slot_free(entry->slot);
+            entry->slot = NULL;
+        }
+        host[3] = entry->control;
+    }
+    remove_trap(device);
+    device->msix_capability = 0;
+}
+
+void vmsi_table_control(struct vpci *vpci, pci_bdf bdf, unsigned at, uint32_t value)
+{
+    struct vmsi_device *device = vmsi_device(vpci, bdf, value & PCI_MSIX_ENABLE);
+    bool was_enabled = device && device->msix_capability;
+    uint32_t control = pci_config_read(bdf, at + PCI_MSIX_CONTROL, 2);
+
+    control = (control & PCI_MSIX_SIZE) | (value & (PCI_MSIX_ENABLE | PCI_MSIX_MASK_ALL));
+    if (value & PCI_MSIX_ENABLE && !was_enabled) {
+        if (!device || !enable_table(device, at, control)) {
+            return;
+        }
+    }
+    pci_config_write(bdf, at + PCI_MSIX_CONTROL, 2, control);
+    if (!(value & PCI_MSIX_ENABLE) && was_enabled) {
+        disable_table(device);
+    }
+}
+
+void vmsi_table_restore(struct vmsi_device *device)
+{
+    unsigned control = device->msix_capability + PCI_MSIX_CONTROL;
+
+    for (unsigned n = 0; n < device->entry_count; n++) {
+        program(device, n);
+    }
+    pci_config_write(device->bdf, control, 2, pci_config_read(device->bdf, control, 2) | PCI_MSIX_ENABLE);
+}
