@@ -27,6 +27,7 @@
 #include <xen/sched.h>
 
 #define DOMAINS_PER_PAGE (PAGE_SIZE / sizeof(struct domain *))
+#define MAX_CONTROL_PAUSES 255U
 #define DOMAIN_PAGES     ((DOMID_FIRST_RESERVED + DOMAINS_PER_PAGE - 1) / DOMAINS_PER_PAGE)
 
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain is one page");
@@ -229,7 +230,7 @@ int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, b
     d->refs = 1;
     d->shared_info_mfn = MFN_NONE;
     d->p2m.root = MFN_NONE;
-    d->is_paused_by_control = true;
+    d->control_pause_count = 1;
     d->pause_count = 1;
     d->shutdown_code = SHUTDOWN_CODE_NONE;
     spin_init(&d->lock, LOCK_RANK_DOMAIN);
@@ -275,6 +276,28 @@ void domain_unpause(struct domain *d)
     {
         sched_wake(v);
     }
+}
+
+int domain_control_pause(struct domain *d)
+{
+    if (d->control_pause_count == MAX_CONTROL_PAUSES) {
+        return -XEN_EUSERS;
+    }
+    d->control_pause_count++;
+    domain_pause(d, true);
+    return 0;
+}
+
+int domain_control_unpause(struct domain *d)
+{
+    if (d->control_pause_count == 0) {
+        return -XEN_EINVAL;
+    }
+    if (--d->control_pause_count == 0) {
+        d->was_started = true;
+    }
+    domain_unpause(d);
+    return 0;
 }
 
 /* dom0 is the host: its end is the machine's. */

@@ -160,7 +160,7 @@ static long op_reset(struct vcpu *v, uint64_t arg)
         return rc;
     }
     /* Another domain must not run meanwhile: its vCPUs use the queues that go away. */
-    rc = d != v->domain && !d->is_paused_by_control ? -XEN_EINVAL : evtchn_reset(d);
+    rc = d != v->domain && d->control_pause_count == 0 ? -XEN_EINVAL : evtchn_reset(d);
     domain_put(d);
     return rc;
 }

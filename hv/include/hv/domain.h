@@ -42,7 +42,8 @@ struct domain {
 
     enum domain_state state;
     uint32_t pause_count;      /* atomic: internal pauses; runnable only at 0 */
-    bool is_paused_by_control; /* XEN_DOMCTL_pausedomain */
+    uint32_t control_pause_count; /* XEN_DOMCTL_pausedomain nests; 1 from creation. Lock: rank CONTROL */
+    bool was_started;          /* control has let it run once: its CPU policy is fixed */
     bool is_shutting_down;     /* SCHEDOP_shutdown seen, vCPUs held paused by it */
     bool is_shut_down;
     uint32_t shutdown_code;    /* SHUTDOWN_* */
@@ -84,6 +85,11 @@ struct domain {
         } PACKED entries[128];
     } *memory_map; /* XENMEM_set_memory_map; NULL: none */
 
+    /* What the toolstack set and may ask back. Lock: rank CONTROL. */
+    uint64_t paging_pool_bytes; /* XEN_DOMCTL_set_paging_mempool_size */
+    uint32_t tsc_mode;          /* XEN_DOMCTL_settscinfo: XEN_CPUID_TSC_MODE_* */
+    uint32_t tsc_incarnation;   /* how often the domain was moved or restored */
+    uint32_t node_affinity;     /* XEN_DOMCTL_setnodeaffinity: bit n for NUMA node n; 0: any */
 };
 
 /* The hardware domain, set by boot/dom0.c. */
@@ -110,6 +116,11 @@ void domain_unpause(struct domain *d);
 
 /* SCHEDOP_shutdown_code: what a later shutdown will report. */
 void domain_set_shutdown_code(struct domain *d, uint32_t reason);
+/* The toolstack's own pause, which it may nest up to 255 times: 0 or -XEN_EUSERS, and its opposite: 0 or
+ * -XEN_EINVAL when there is none. A new domain has one. Serialised by the control lock. */
+int domain_control_pause(struct domain *d);
+int domain_control_unpause(struct domain *d);
+
 /* A vCPU of d has left its CPU while d shuts down: with the last one the shutdown is complete. */
 void domain_check_shutdown(struct domain *d);
 
