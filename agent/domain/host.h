@@ -22,7 +22,7 @@ struct host_info {
     uint32_t version_major;     /* of the hypervisor's ABI */
     uint32_t version_minor;
     char version_extra[32]; /* the hypervisor's name for itself, ".nether" or Xen's "-17" style */
-    char capabilities[1024];
+    char capabilities[1025];
 };
 
 int host_read_info(struct domain_ctx *ctx, struct host_info *info, struct err *err);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Xenstore for a toolstack, over libxenstore.
+ */
+#include "agent/domain/store.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/domain/ctx.h"
+
+#define NODES_MAX   256
+#define PATH_BYTES  128
+#define VALUE_BYTES 1100
+#define RETRIES_MAX 64
+
+struct node {
+    enum store_access access;
+    char path[PATH_BYTES];
+    char value[VALUE_BYTES];
+};
+
+struct store_batch {
+    uint32_t guest_domid;
+    bool is_overflown;
+    size_t count;
+    struct node nodes[NODES_MAX];
+};
+
+struct store_batch *store_batch_new(uint32_t guest_domid)
+{
+    struct store_batch *batch = calloc(1, sizeof(*batch));
+    if (batch != NULL) {
+        batch->guest_domid = guest_domid;
+    }
+    return batch;
+}
+
+void store_batch_free(struct store_batch *batch)
+{
+    free(batch);
+}
+
+void store_add(struct store_batch *batch, enum store_access access, const char *directory,
+               const char *name, const char *value_format, ...)
+{
+    if (batch == NULL) {
+        return;
+    }
+    if (batch->count == NODES_MAX) {
+        batch->is_overflown = true;
+        return;
+    }
+    struct node *node = &batch->nodes[batch->count++];
+    node->access = access;
+    int length = name != NULL
+                     ? snprintf(node->path, sizeof(node->path), "%s/%s", directory, name)
+                     : snprintf(node->path, sizeof(node->path), "%s", directory);
+    if (length < 0 || (size_t)length >= sizeof(node->path)) {
+        batch->is_overflown = true;
+    }
+    va_list args;
+    va_start(args, value_format);
+    length = vsnprintf(node->value, sizeof(node->value), value_format, args);
+    va_end(args);
+    if (length < 0 || (size_t)length >= sizeof(node->value)) {
+        batch->is_overflown = true;
+    }
+}
+
+static bool set_access(struct domain_ctx *ctx, xs_transaction_t transaction,
+                       const struct node *node, uint32_t guest_domid)
+{
+    struct xs_permissions permissions[2];
+
+    switch (node->access) {
+    case STORE_GUEST_READS:
+        permissions[0] = (struct xs_permissions){.id = OWN_DOMID, .perms = XS_PERM_NONE};
+        permissions[1] = (struct xs_permissions){.id = guest_domid, .perms = XS_PERM_READ};
+        break;
+    case STORE_GUEST_OWNS:
+        permissions[0] = (struct xs_permissions){.id = guest_domid, .perms = XS_PERM_NONE};
+        permissions[1] = (struct xs_permissions){.id = OWN_DOMID, .perms = XS_PERM_READ};
+        break;
+    default:
+        return true;
+    }
+    return xs_set_permissions(ctx->xs, transaction, node->path, permissions, 2);
+}
+
+/* Writes the nodes inside transaction. Returns false with errno. */
+static bool write_nodes(struct domain_ctx *ctx, xs_transaction_t transaction,
+                        const struct store_batch *batch, const char **failed)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct node *node = &batch->nodes[i];
+        *failed = node->path;
+        if (!xs_write(ctx->xs, transaction, node->path, node->value,
+                      (unsigned int)strlen(node->value)) ||
+            !set_access(ctx, transaction, node, batch->guest_domid)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int store_commit(struct domain_ctx *ctx, struct store_batch *batch, struct err *err)
+{
+    if (batch == NULL) {
+        return err_set(err, ERR_NO_MEMORY, "no memory for xenstore nodes");
+    }
+    if (batch->is_overflown) {
+        return err_set(err, ERR_INTERNAL, "too many or too long xenstore nodes");
+    }
+    for (int attempt = 0; attempt < RETRIES_MAX; attempt++) {
+        xs_transaction_t transaction = xs_transaction_start(ctx->xs);
+        if (transaction == XBT_NULL) {
+            return err_set_errno(err, errno, "cannot start a xenstore transaction");
+        }
+        const char *failed = "";
+        if (!write_nodes(ctx, transaction, batch, &failed)) {
+            int saved = errno;
+            xs_transaction_end(ctx->xs, transaction, true);
+            return err_set_errno(err, saved, "cannot write xenstore node %s", failed);
+        }
+        if (xs_transaction_end(ctx->xs, transaction, false)) {
+            return 0;
+        }
+        if (errno != EAGAIN) {
+            return err_set_errno(err, errno, "cannot commit a xenstore transaction");
+        }
+    }
+    return err_set(err, ERR_CONFLICT, "xenstore was too busy for a transaction");
+}
+
+int store_read(struct domain_ctx *ctx, const char *path, char *out, size_t size_bytes,
+               struct err *err)
+{
+    unsigned int length = 0;
+    char *value = xs_read(ctx->xs, XBT_NULL, path, &length);
+    if (value == NULL) {
+        return err_set_errno(err, errno, "cannot read xenstore node %s", path);
+    }
+    int result = 0;
+    if (length >= size_bytes) {
+        result = err_set(err, ERR_INTERNAL, "xenstore node %s is too long", path);
+    } else {
+        memcpy(out, value, length);
+        out[length] = '\0';
+    }
+    free(value);
+    return result;
+}
+
+int store_write(struct domain_ctx *ctx, const char *path, const char *value, struct err *err)
+{
+    if (!xs_write(ctx->xs, XBT_NULL, path, value, (unsigned int)strlen(value))) {
+        return err_set_errno(err, errno, "cannot write xenstore node %s", path);
+    }
+    return 0;
+}
+
+bool store_exists(struct domain_ctx *ctx, const char *path)
+{
+    unsigned int length = 0;
+    char *value = xs_read(ctx->xs, XBT_NULL, path, &length);
+    free(value);
+    return value != NULL;
+}
+
+int store_remove(struct domain_ctx *ctx, const char *path, struct err *err)
+{
+    if (!xs_rm(ctx->xs, XBT_NULL, path) && errno != ENOENT) {
+        return err_set_errno(err, errno, "cannot remove xenstore node %s", path);
+    }
+    return 0;
+}
+
+char **store_list(struct domain_ctx *ctx, const char *path, unsigned int *count)
+{
+    *count = 0;
+    return xs_directory(ctx->xs, XBT_NULL, path, count);
+}
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool check_condition(struct domain_ctx *ctx, const char *path,
+                            store_condition_fn is_reached, void *opaque)
+{
+    char value[256];
+    bool is_there = store_read(ctx, path, value, sizeof(value), NULL) == 0;
+    return is_reached(is_there ? value : NULL, opaque);
+}
+
+/* Takes every event that has arrived for any of our watches. */
+static void drain_watches(struct domain_ctx *ctx)
+{
+    for (char **event = xs_check_watch(ctx->xs); event != NULL;
+         event = xs_check_watch(ctx->xs)) {
+        free(event);
+    }
+}
+
+int store_wait(struct domain_ctx *ctx, const char *path, store_condition_fn is_reached,
+               void *opaque, int timeout_ms, struct err *err)
+{
+    static const char token[] = "wait";
+    int64_t deadline = now_ms() + timeout_ms;
+
+    if (check_condition(ctx, path, is_reached, opaque)) {
+        return 0;
+    }
+    if (!xs_watch(ctx->xs, path, token)) {
+        return err_set_errno(err, errno, "cannot watch xenstore node %s", path);
+    }
+    int result = 0;
+    /* A watch fires once when set, so nothing that happened before is missed. */
+    while (!check_condition(ctx, path, is_reached, opaque)) {
+        int64_t left = deadline - now_ms();
+        if (left <= 0) {
+            result = err_set(err, ERR_TIMEOUT, "xenstore node %s did not change in %d ms", path,
+                             timeout_ms);
+            break;
+        }
+        struct pollfd pollfd = {.fd = xs_fileno(ctx->xs), .events = POLLIN};
+        if (poll(&pollfd, 1, (int)left) < 0 && errno != EINTR) {
+            result = err_set_errno(err, errno, "cannot wait for xenstore");
+            break;
+        }
+        drain_watches(ctx);
+    }
+    xs_unwatch(ctx->xs, path, token);
+    drain_watches(ctx);
+    return result;
+}
