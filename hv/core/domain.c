@@ -27,8 +27,9 @@
 #include <xen/sched.h>
 
 #define DOMAINS_PER_PAGE (PAGE_SIZE / sizeof(struct domain *))
-#define MAX_CONTROL_PAUSES 255U
 #define DOMAIN_PAGES     ((DOMID_FIRST_RESERVED + DOMAINS_PER_PAGE - 1) / DOMAINS_PER_PAGE)
+
+#define MAX_CONTROL_PAUSES 255U
 
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain is one page");
 
@@ -281,7 +282,7 @@ void domain_unpause(struct domain *d)
 int domain_control_pause(struct domain *d)
 {
     if (d->control_pause_count == MAX_CONTROL_PAUSES) {
-        return -XEN_EUSERS;
+        return -XEN_EOVERFLOW;
     }
     d->control_pause_count++;
     domain_pause(d, true);

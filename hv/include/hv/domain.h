@@ -116,7 +116,7 @@ void domain_unpause(struct domain *d);
 
 /* SCHEDOP_shutdown_code: what a later shutdown will report. */
 void domain_set_shutdown_code(struct domain *d, uint32_t reason);
-/* The toolstack's own pause, which it may nest up to 255 times: 0 or -XEN_EUSERS, and its opposite: 0 or
+/* The toolstack's own pause, which it may nest up to 255 times: 0 or -XEN_EOVERFLOW, and its opposite: 0 or
  * -XEN_EINVAL when there is none. A new domain has one. Serialised by the control lock. */
 int domain_control_pause(struct domain *d);
 int domain_control_unpause(struct domain *d);
