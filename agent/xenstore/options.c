@@ -19,7 +19,8 @@ static const char help[] =
     "  --state-dir PATH   folder of the journal stored.state, on tmpfs (default /run/nether)\n"
     "  --forget           start with an empty store, whatever the journal holds\n"
     "  --no-ring          serve only the socket: for a machine without Xen\n"
-    "  --foreground       do not go to the background\n"
+    "  --foreground       stay in the foreground (the default)\n"
+    "  --background       go to the background; the command returns when the socket is served\n"
     "  --log FILE         append the log to FILE instead of standard error\n"
     "  --log-level LEVEL  error, warn, info (default) or debug\n"
     "  --help             this text\n"
@@ -35,6 +36,7 @@ enum option_id {
     OPTION_FORGET,
     OPTION_NO_RING,
     OPTION_FOREGROUND,
+    OPTION_BACKGROUND,
     OPTION_LOG,
     OPTION_LOG_LEVEL,
     OPTION_HELP,
@@ -48,6 +50,7 @@ static const struct option long_options[] = {
     {"forget", no_argument, NULL, OPTION_FORGET},
     {"no-ring", no_argument, NULL, OPTION_NO_RING},
     {"foreground", no_argument, NULL, OPTION_FOREGROUND},
+    {"background", no_argument, NULL, OPTION_BACKGROUND},
     {"log", required_argument, NULL, OPTION_LOG},
     {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
     {"help", no_argument, NULL, OPTION_HELP},
@@ -78,6 +81,9 @@ static bool take_option(struct options *options, int option, int *exit_status)
         return true;
     case OPTION_FOREGROUND:
         options->is_foreground = true;
+        return true;
+    case OPTION_BACKGROUND:
+        options->is_foreground = false;
         return true;
     case OPTION_LOG:
         options->log_file = optarg;
@@ -113,6 +119,7 @@ bool options_parse(struct options *options, int argc, char **argv, int *exit_sta
         .socket_path = "/run/xenstored/socket",
         .pid_file = "/run/nether/stored.pid",
         .state_dir = "/run/nether",
+        .is_foreground = true,
         .has_rings = true,
     };
     while ((option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
