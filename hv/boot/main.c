@@ -5,12 +5,16 @@
 #include <hv/arch/cpu.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
+#include <hv/arch/svm_host.h>
 #include <hv/arch/traps.h>
 #include <hv/boot.h>
 #include <hv/console.h>
+#include <hv/cpuid_policy.h>
+#include <hv/dom0.h>
 #include <hv/early_memory.h>
 #include <hv/frame.h>
 #include <hv/ioapic.h>
+#include <hv/iommu.h>
 #include <hv/iommu.h>
 #include <hv/pci.h>
 #include <hv/print.h>
@@ -68,12 +72,26 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     init_iommu();
 }
 
+/* What domains stand on: virtualization of the processor and of DMA. */
+static void init_virtualization(void)
+{
+    svm_detect();
+    svm_maps_init();
+    svm_init_cpu();
+    cpuid_policy_init_system(x86_cpuid);
+    if (boot_options.iommu_off) {
+        pr_warn("iommu: off by request: dom0's devices can reach all memory, the hypervisor's and every guest's too");
+    } else if (iommu_init() != 0) {
+        halt_with_message("no usable IOMMU: without one a device can write to any memory. To run Nether all the same, "
+                          "boot it with iommu=off");
+    }
+}
+
 void boot_main(uint32_t magic, uint32_t info_paddr)
 {
     init_host(magic, info_paddr);
+    init_virtualization();
     smp_start_all();
-    if (boot_info.module_count == 0) {
-        halt_with_message("dom0: no kernel: load one as the first module");
-    }
+    dom0_build();
     cpu_run();
 }

@@ -198,18 +198,6 @@ void vcpu_wait_flushed(struct vcpu *v, uint64_t gen)
     }
 }
 
-void cpu_raise(struct cpu *c, uint32_t work)
-{
-    uint32_t old = __atomic_fetch_or(&c->work, work, __ATOMIC_SEQ_CST);
-
-    if (c == this_cpu() || (old & work) == work) {
-        return;
-    }
-    if (__atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) || READ_ONCE(c->current) == NULL) {
-        arch_send_kick(c);
-    }
-}
-
 /* --- Runstate ------------------------------------------------------------------------------- */
 
 /* Where the guest reads its runstate: up to two pages, pinned. Called with time_lock. */

@@ -308,22 +308,6 @@ void frame_ref(mfn_t m)
     BUG_ON(refs == 1 || refs > REFS_MAX);
 }
 
-bool frame_adopt(mfn_t m, struct domain *d)
-{
-    struct frame *f;
-
-    if (!mfn_valid(m)) {
-        return false;
-    }
-    f = frame_of(m);
-    if (f->state != FRAME_RESERVED || f->refs != 0) {
-        return false;
-    }
-    domain_frames_added(d, 1);
-    mark(m.n, ORDER_4K, FRAME_GUEST, d->domid, 1);
-    return true;
-}
-
 void frame_put(mfn_t m)
 {
     struct frame *f = frame_of(m);
@@ -428,7 +412,7 @@ static uint64_t block_containing(uint64_t index)
     return 0;
 }
 
-uint64_t frame_carve_range(mfn_t start, mfn_t end)
+uint64_t frame_carve_range(struct domain *d, mfn_t start, mfn_t end)
 {
     uint64_t index = MAX(start.n, 1UL);
     uint64_t limit = MIN(end.n, frame_limit);
@@ -452,17 +436,31 @@ uint64_t frame_carve_range(mfn_t start, mfn_t end)
         to = MIN(head_end, limit);
         spin_lock(&heaps[node].lock);
         heaps[node].free_count -= head_end - head;
-        heaps[node].total_count -= head_end - head;
+        heaps[node].total_count -= head_end - head - (to - from);
         heaps[node].dirty_count -= is_dirty ? head_end - head : 0;
         block_remove(&heaps[node], head);
-        spin_unlock(&heaps[node].lock);
         for (uint64_t i = head; i < head_end; i++) {
             frame_table[i].state = FRAME_RESERVED;
         }
+        spin_unlock(&heaps[node].lock);
         frame_add_range(mfn(head), mfn(from), node, is_dirty);
         frame_add_range(mfn(to), mfn(head_end), node, is_dirty);
+        for (uint64_t i = from; i < to; i++) {
+            mark(i, ORDER_4K, FRAME_GUEST, d->domid, 1);
+        }
+        domain_frames_added(d, to - from);
         carved += to - from;
         index = to;
     }
     return carved;
+}
+
+bool frame_adopt(struct domain *d, mfn_t m)
+{
+    if (!mfn_valid(m) || frame_of(m)->state != FRAME_RESERVED || frame_of(m)->refs != 0) {
+        return false;
+    }
+    domain_frames_added(d, 1);
+    mark(m.n, ORDER_4K, FRAME_GUEST, d->domid, 1);
+    return true;
 }

@@ -5,6 +5,7 @@
  * undisturbed and needs no interrupt-safe lock.
  */
 #include <hv/arch/cpu.h>
+#include <hv/arch/svm_host.h>
 #include <hv/arch/x86.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
@@ -135,6 +136,9 @@ void cpu_run(void)
 {
     struct cpu *c = this_cpu();
 
+    if (c->svm == NULL) { /* a secondary CPU's first step; the boot CPU did it before dom0 was built */
+        svm_init_cpu();
+    }
     for (;;) {
         enter(c, pass_door(c));
     }

@@ -6,6 +6,8 @@
 #include <hv/domain.h>
 #include <hv/frame.h>
 #include <hv/print.h>
+#include <hv/sched.h>
+#include <hv/timer.h>
 
 #include "svm.h"
 
@@ -54,7 +56,7 @@ void svm_detect(void)
             svm_features.has_flush_by_asid ? ", flush by ASID" : "", svm_features.has_clean_bits ? ", clean bits" : "");
 }
 
-void svm_enable_cpu(void)
+void svm_init_cpu(void)
 {
     struct cpu *c = this_cpu();
     struct svm_cpu *s = &svm_cpus[c->id];
@@ -69,6 +71,8 @@ void svm_enable_cpu(void)
     x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
     x86_wrmsr(MSR_VM_HSAVE_PA, s->host_save.n << PAGE_SHIFT);
     fpu_init_cpu();
+    timer_init_cpu(c);
+    sched_init_cpu(c);
 }
 
 void svm_asid_update(struct cpu *c, struct vcpu *v)

@@ -58,8 +58,12 @@ uint32_t x86_boot_apic_id(void)
 
 void cpu_raise(struct cpu *c, uint32_t work)
 {
-    __atomic_fetch_or(&c->work, work, __ATOMIC_SEQ_CST);
-    if (c != this_cpu()) {
+    uint32_t old = __atomic_fetch_or(&c->work, work, __ATOMIC_SEQ_CST);
+
+    if (c == this_cpu() || (old & work) == work) {
+        return;
+    }
+    if (__atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) || READ_ONCE(c->current) == NULL) {
         arch_send_kick(c);
     }
 }

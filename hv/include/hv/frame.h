@@ -85,13 +85,11 @@ static inline bool frame_is_counted(mfn_t m)
     return mfn_valid(m) && (frame_of(m)->state == FRAME_GUEST || frame_of(m)->state == FRAME_SHARED);
 }
 
-/* Makes a RESERVED frame (RAM that never was the heap's) domain d's RAM with one reference; false if it
- * is not RESERVED. For dom0's fixed memory at boot. */
-bool frame_adopt(mfn_t m, struct domain *d);
-
-/* Takes the free frames [start, end) out of the heap for dom0's identity-mapped RAM: RESERVED, ready for
- * frame_adopt. Frames in use are left alone; returns how many were taken. Boot only. */
-uint64_t frame_carve_range(mfn_t start, mfn_t end);
+/* dom0's identity-mapped RAM, boot only. carve: takes what is free of [start, end) out of the heap and makes it
+ * d's, one reference a frame, contents as they are; returns how many. adopt: the same for one RESERVED
+ * frame that never was the heap's (below 1 MiB); false if it is not. */
+uint64_t frame_carve_range(struct domain *d, mfn_t start, mfn_t end);
+bool frame_adopt(struct domain *d, mfn_t m);
 
 /* Drops a reference. With the last one the frame is accounted back to its domain and freed. */
 void frame_put(mfn_t m);

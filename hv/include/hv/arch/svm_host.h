@@ -8,7 +8,7 @@ struct domain;
 void svm_detect(void);
 /* Permission maps shared by all guests. Once, after the heap. */
 void svm_maps_init(void);
-/* Switches SVM on, on the calling CPU. */
-void svm_enable_cpu(void);
+/* Switches SVM on, on the calling CPU, and prepares its timers and its place in the scheduler. */
+void svm_init_cpu(void);
 /* The hardware domain's port map. 0 or -XEN_ENOMEM. */
 int svm_maps_init_hardware_domain(struct domain *d);
