@@ -115,6 +115,9 @@ struct cursor {
 
 static uint8_t next_byte(struct cursor *c)
 {
+    if (c->result != DECODE_OK) {
+        return 0; /* the first thing wrong is what is reported */
+    }
     if (c->position >= DECODE_MAX_LENGTH) {
         c->result = DECODE_TOO_LONG;
         return 0;
