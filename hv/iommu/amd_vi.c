@@ -100,7 +100,7 @@ static struct ivrs_info ivrs;
 static struct device_entry *device_table;
 static volatile uint64_t *wait_done; /* one word an IOMMU, written by COMPLETION_WAIT */
 static uint64_t wait_sequence;
-static bool is_reading_events;
+static bool is_reading_events, must_poll;
 
 static uint64_t read_reg(const struct iommu *io, unsigned reg)
 {
@@ -361,9 +361,9 @@ static void read_events(struct iommu *io)
     }
 }
 
-void iommu_report_faults(void)
+static void read_all_events(void)
 {
-    if (iommu_count == 0 || __atomic_exchange_n(&is_reading_events, true, __ATOMIC_ACQUIRE)) {
+    if (__atomic_exchange_n(&is_reading_events, true, __ATOMIC_ACQUIRE)) {
         return; /* another CPU is at it */
     }
     for (unsigned i = 0; i < iommu_count; i++) {
@@ -375,7 +375,15 @@ void iommu_report_faults(void)
 static void event_interrupt(void *data)
 {
     (void)data;
-    iommu_report_faults();
+    read_all_events();
+}
+
+/* Idle CPUs look only where no interrupt tells: the registers are slow to read. */
+void iommu_report_faults(void)
+{
+    if (iommu_count > 0 && must_poll) {
+        read_all_events();
+    }
 }
 
 /* Its own MSI tells of new events. Without one, idle CPUs look. */
@@ -435,6 +443,8 @@ static int enable(struct iommu *io)
     write_reg(io, REG_EVENT_TAIL, 0);
     if (enable_interrupt(io)) {
         control |= CONTROL_EVENT_INT;
+    } else {
+        must_poll = true;
     }
     write_reg(io, REG_CONTROL, control | CONTROL_EVENT_LOG | CONTROL_COMMANDS);
     write_reg(io, REG_CONTROL, control | CONTROL_EVENT_LOG | CONTROL_COMMANDS | CONTROL_ENABLE);
