@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent starts and finds a host on which things may have happened without it: what the records
+ * say is compared with what the hypervisor says, running guests are adopted by their uuid, vanished
+ * ones are marked, and every task that was not finished is taken up again. Tasks are written so
+ * that doing them again does nothing twice.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command/internal.h"
+#include "util/log.h"
+
+static const struct domain_info *find_info(const struct domain_info *list, size_t count,
+                                           const char *uuid)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].domid != 0 && (list[i].state & DOMAIN_STATE_DYING) == 0 &&
+            strcasecmp(list[i].uuid, uuid) == 0) {
+            return &list[i];
+        }
+    }
+    return NULL;
+}
+
+/* A running domain whose record may be old: take it on. */
+static int adopt(struct agent *agent, struct domain_record *record, const struct domain_info *info,
+                 struct err *err)
+{
+    bool is_paused = (info->state & DOMAIN_STATE_PAUSED) != 0;
+    enum domain_life state = is_paused ? DOMAIN_PAUSED : DOMAIN_RUNNING;
+    struct err aside = {0};
+
+    if (record->state == DOMAIN_CRASHED) {
+        state = DOMAIN_CRASHED;
+    }
+    record->domid = info->domid;
+    if (console_hub_attach(agent->hub, record->spec.uuid, record->spec.name, info->domid, true,
+                           &aside) != 0) {
+        log_warn("domain=%s has no console: %s", record->spec.name, aside.message);
+    }
+    log_info("domain=%s adopted as domid %u", record->spec.name, info->domid);
+    if (record->state == DOMAIN_STOPPING && is_paused) {
+        state = DOMAIN_RUNNING; /* the watcher notes the pause */
+    }
+    return lifecycle_set_state(agent->store, record, state, "", err);
+}
+
+/* One record without an unfinished task. */
+static int reconcile_idle(struct agent *agent, struct domain_record *record,
+                          const struct domain_info *info, struct err *err)
+{
+    if (record->state == DOMAIN_DESTROYING || record->state == DOMAIN_STARTING) {
+        /* Left so by a job that failed: what remains of it is removed. */
+        if (record->state == DOMAIN_STARTING && info == NULL && record->domid < 0) {
+            return lifecycle_set_state(agent->store, record, DOMAIN_STOPPED,
+                                       "the agent was interrupted", err);
+        }
+        return agent_submit_internal(agent, "domain.destroy", record, "left half done", err);
+    }
+    if (info != NULL) {
+        return adopt(agent, record, info, err);
+    }
+    if (record->state != DOMAIN_STOPPED) {
+        /* The host was restarted, or another program ended it while nobody looked. Devices it may
+         * have left in dom0 are removed by the job. */
+        return agent_submit_internal(agent, "domain.cleanup", record, "vanished", err);
+    }
+    return 0;
+}
+
+/* One record with an unfinished task: only what the task itself does not do. */
+static void prepare_busy(struct agent *agent, const struct domain_record *record,
+                         const struct domain_info *info)
+{
+    struct err err = {0};
+
+    if (info != NULL && record->state != DOMAIN_STARTING && record->state != DOMAIN_DESTROYING &&
+        console_hub_attach(agent->hub, record->spec.uuid, record->spec.name, info->domid, true,
+                           &err) != 0) {
+        log_warn("domain=%s has no console: %s", record->spec.name, err.message);
+    }
+}
+
+/* Queue every unfinished task. */
+static int take_up_tasks(struct agent *agent, struct err *err)
+{
+    struct task_record *tasks;
+    size_t count;
+    int rc = store_task_list_unfinished(agent->store, &tasks, &count, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        log_info("domain=%s task=%s %s is taken up again", tasks[i].domain_name, tasks[i].id,
+                 tasks[i].kind);
+        rc = agent_queue_job(agent, &tasks[i], err);
+    }
+    free(tasks);
+    return rc;
+}
+
+int agent_reconcile(struct agent *agent, struct err *err)
+{
+    struct domain_record *records = NULL;
+    struct domain_info *infos = NULL;
+    size_t record_count = 0;
+    size_t info_count = 0;
+    int rc;
+
+    rc = agent->ops->list_info(agent->look_ctx, &infos, &info_count, err);
+    if (rc == 0) {
+        rc = store_domain_list(agent->store, &records, &record_count, err);
+    }
+    if (rc == 0) {
+        pthread_mutex_lock(&agent->lock);
+        rc = take_up_tasks(agent, err);
+        for (size_t i = 0; rc == 0 && i < record_count; i++) {
+            const struct domain_info *info =
+                find_info(infos, info_count, records[i].spec.uuid);
+
+            if (agent_find_job(agent, records[i].spec.uuid) != NULL) {
+                prepare_busy(agent, &records[i], info);
+            } else {
+                rc = reconcile_idle(agent, &records[i], info, err);
+            }
+        }
+        pthread_mutex_unlock(&agent->lock);
+    }
+    free(records);
+    free(infos);
+    return rc;
+}

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent as a whole over the in-memory stand-in: what clients ask, what guests do by themselves,
+ * and what a restart of the agent finds.
+ */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command/agent.h"
+#include "command/command.h"
+#include "fake_hypervisor.h"
+#include "store/store.h"
+
+#define WAIT_MS 20000
+
+static char folder[] = "/tmp/nether-agent-XXXXXX";
+static struct agent *agent;
+static struct err err;
+
+static void start_agent(void)
+{
+    struct agent_options options = {
+        .ops = &fake_hypervisor_ops, .state_folder = folder, .console_folder = folder};
+
+    cr_assert_eq(agent_start(&options, &agent, &err), 0, "%s", err.message);
+}
+
+static void set_up(void)
+{
+    cr_assert_not_null(mkdtemp(folder));
+    fake_reset();
+    start_agent();
+}
+
+static void tear_down(void)
+{
+    char command[128];
+
+    agent_stop(agent);
+    cr_expect_eq(fake_open_handles(), 0, "every handle is closed");
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(agent, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static struct domain_spec spec_of(const char *name)
+{
+    struct domain_spec spec = {.memory_bytes = 64 << 20,
+                               .vcpus = 1,
+                               .kernel = "/boot/vmlinuz",
+                               .on_reboot = END_RESTART};
+
+    snprintf(spec.name, sizeof(spec.name), "%s", name);
+    return spec;
+}
+
+/* Run a change and wait for its end. */
+static struct task_record change(enum command_kind kind, const char *domain)
+{
+    struct command command = {.kind = kind, .domain = domain, .wait_ms = WAIT_MS};
+    struct command_result result;
+
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s %s: %s", command_name(kind),
+                 domain, err.message);
+    cr_assert(task_is_finished(&result.task));
+    return result.task;
+}
+
+static int refused(enum command_kind kind, const char *domain)
+{
+    struct command command = {.kind = kind, .domain = domain};
+    struct command_result result;
+
+    return command_run(agent, &command, &result, &err);
+}
+
+static struct task_record create(const char *name, bool start, unsigned wait_ms)
+{
+    struct domain_spec spec = spec_of(name);
+    struct command command = {.kind = COMMAND_DOMAIN_CREATE, .wait_ms = wait_ms};
+    struct command_result result;
+
+    command.create.spec = &spec;
+    command.create.start = start;
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    return result.task;
+}
+
+static struct domain_record look(const char *name)
+{
+    struct command command = {.kind = COMMAND_DOMAIN_GET, .domain = name};
+    struct command_result result;
+    struct domain_record record;
+
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    record = result.domain->record;
+    command_result_free(&result);
+    return record;
+}
+
+/* Wait until the domain is in a state; the agent gets there by itself. */
+static void await(const char *name, enum domain_life state)
+{
+    for (int i = 0; i < WAIT_MS / 5 && look(name).state != state; i++) {
+        usleep(5000);
+    }
+    cr_assert_eq(look(name).state, state, "%s is %s", name, domain_life_name(look(name).state));
+}
+
+Test(agent, domain_lives_its_life)
+{
+    cr_expect_eq(create("web", false, 0).state, TASK_SUCCEEDED, "a record alone needs no work");
+    cr_expect_eq(look("web").state, DOMAIN_STOPPED);
+    cr_expect_eq(fake_domain_count(), 0);
+
+    cr_expect_eq(change(COMMAND_DOMAIN_START, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(look("web").state, DOMAIN_RUNNING);
+    cr_expect_eq(look("web").desired, DESIRED_RUNNING);
+    cr_expect_geq(look("web").domid, 1);
+    cr_expect_eq(change(COMMAND_DOMAIN_PAUSE, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(look("web").state, DOMAIN_PAUSED);
+    cr_expect_eq(refused(COMMAND_DOMAIN_SHUTDOWN, "web"), -ERR_CONFLICT);
+    cr_expect_eq(change(COMMAND_DOMAIN_UNPAUSE, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(refused(COMMAND_DOMAIN_START, "web"), -ERR_CONFLICT);
+    cr_expect_eq(change(COMMAND_DOMAIN_REBOOT, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(look("web").state, DOMAIN_RUNNING);
+    cr_expect_eq(fake_build_count(), 2);
+    cr_expect_eq(refused(COMMAND_DOMAIN_DELETE, "web"), -ERR_CONFLICT);
+    cr_expect_eq(change(COMMAND_DOMAIN_SHUTDOWN, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(look("web").state, DOMAIN_STOPPED);
+    cr_expect_str_eq(look("web").reason, "the guest powered off");
+    cr_expect_eq(change(COMMAND_DOMAIN_START, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(change(COMMAND_DOMAIN_DESTROY, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(fake_domain_count(), 0);
+    cr_expect_eq(change(COMMAND_DOMAIN_DELETE, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(refused(COMMAND_DOMAIN_GET, "web"), -ERR_NOT_FOUND);
+}
+
+Test(agent, failed_build_leaves_nothing)
+{
+    struct task_record task;
+
+    fake_fail_next_build(ERR_NOT_FOUND, "kernel");
+    task = create("web", true, WAIT_MS);
+    cr_expect_eq(task.state, TASK_FAILED);
+    cr_expect_str_eq(task.error.field, "kernel");
+    cr_expect_eq(refused(COMMAND_DOMAIN_GET, "web"), -ERR_NOT_FOUND, "create is all or nothing");
+
+    create("web", false, 0);
+    fake_fail_next_build(ERR_NO_MEMORY, "memory_bytes");
+    cr_expect_eq(change(COMMAND_DOMAIN_START, "web").state, TASK_FAILED);
+    cr_expect_eq(look("web").state, DOMAIN_STOPPED, "a start that failed leaves the record");
+    cr_expect_eq(change(COMMAND_DOMAIN_START, "web").state, TASK_SUCCEEDED);
+}
+
+Test(agent, busy_domain_refuses_all_but_destroy)
+{
+    struct task_record start;
+    struct command command = {.kind = COMMAND_TASK_GET};
+    struct command_result result;
+
+    fake_hold_builds(true);
+    start = create("web", true, 0);
+    for (int i = 0; i < 2000 && look("web").state != DOMAIN_STARTING; i++) {
+        usleep(1000);
+    }
+    cr_expect_eq(refused(COMMAND_DOMAIN_PAUSE, "web"), -ERR_CONFLICT);
+    cr_expect_eq(refused(COMMAND_DOMAIN_DELETE, "web"), -ERR_CONFLICT);
+
+    command.kind = COMMAND_DOMAIN_DESTROY;
+    command.domain = "web";
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    fake_hold_builds(false);
+    command = (struct command){.kind = COMMAND_TASK_GET, .task_id = start.id, .wait_ms = WAIT_MS};
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    cr_expect_eq(result.task.state, TASK_CANCELLED);
+    cr_expect_eq(fake_domain_count(), 0);
+}
+
+Test(agent, idempotency_key_gives_the_first_task)
+{
+    struct domain_spec spec = spec_of("web");
+    struct command command = {.kind = COMMAND_DOMAIN_CREATE, .idempotency_key = "k1"};
+    struct command_result first, second;
+
+    command.create.spec = &spec;
+    command.create.start = true;
+    command.wait_ms = WAIT_MS;
+    cr_assert_eq(command_run(agent, &command, &first, &err), 0);
+    spec = spec_of("web"); /* as it came: the uuid was filled in */
+    cr_assert_eq(command_run(agent, &command, &second, &err), 0, "%s", err.message);
+    cr_expect_str_eq(first.task.id, second.task.id);
+    cr_expect(second.is_repeat);
+    cr_expect_eq(fake_build_count(), 1);
+
+    spec = spec_of("other");
+    cr_expect_eq(command_run(agent, &command, &second, &err), -ERR_CONFLICT);
+    cr_expect_str_eq(err.field, "Idempotency-Key");
+}
+
+Test(agent, guest_that_does_not_listen_times_out)
+{
+    struct command command = {.kind = COMMAND_DOMAIN_SHUTDOWN, .domain = "web", .wait_ms = WAIT_MS};
+    struct command_result result;
+
+    create("web", true, WAIT_MS);
+    fake_set_obedient(false);
+    command.stop.timeout_s = 1;
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    cr_expect_eq(result.task.state, TASK_FAILED);
+    cr_expect_eq(result.task.error.code, ERR_TIMEOUT);
+    cr_expect_eq(look("web").state, DOMAIN_RUNNING);
+}
+
+Test(agent, waiting_shutdown_is_cancelled_by_its_task_and_by_destroy)
+{
+    struct command command = {.kind = COMMAND_DOMAIN_SHUTDOWN, .domain = "web"};
+    struct command_result result;
+    char id[37];
+
+    create("web", true, WAIT_MS);
+    fake_set_obedient(false);
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    await("web", DOMAIN_STOPPING);
+    snprintf(id, sizeof(id), "%s", result.task.id);
+    command = (struct command){.kind = COMMAND_TASK_CANCEL, .task_id = id};
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    await("web", DOMAIN_RUNNING);
+
+    command = (struct command){.kind = COMMAND_DOMAIN_SHUTDOWN, .domain = "web"};
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    await("web", DOMAIN_STOPPING);
+    cr_expect_eq(change(COMMAND_DOMAIN_DESTROY, "web").state, TASK_SUCCEEDED);
+    cr_expect_eq(fake_domain_count(), 0);
+}
+
+Test(agent, many_waiting_shutdowns_hold_no_worker)
+{
+    struct command_result result;
+
+    for (int i = 0; i < 8; i++) {
+        char name[8];
+
+        snprintf(name, sizeof(name), "d%d", i);
+        create(name, true, WAIT_MS);
+    }
+    fake_set_obedient(false);
+    for (int i = 0; i < 8; i++) {
+        char name[8];
+        struct command command = {.kind = COMMAND_DOMAIN_SHUTDOWN, .domain = name};
+
+        snprintf(name, sizeof(name), "d%d", i);
+        cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    }
+    cr_expect_eq(create("last", true, WAIT_MS).state, TASK_SUCCEEDED);
+}
+
+Test(agent, guest_poweroff_is_cleaned_up)
+{
+    create("web", true, WAIT_MS);
+    fake_guest_stops("web", DOMAIN_SHUTDOWN_POWEROFF);
+    await("web", DOMAIN_STOPPED);
+    cr_expect_str_eq(look("web").reason, "the guest powered off");
+    cr_expect_eq(fake_domain_count(), 0);
+}
+
+Test(agent, guest_reboot_is_a_new_instance, .timeout = 60)
+{
+    int64_t first;
+
+    create("web", true, WAIT_MS);
+    first = look("web").domid;
+    usleep(2100000); /* longer than what counts as a loop of reboots */
+    fake_guest_stops("web", DOMAIN_SHUTDOWN_REBOOT);
+    for (int i = 0; i < 1000 && (look("web").domid == first || look("web").domid < 0); i++) {
+        usleep(5000);
+    }
+    await("web", DOMAIN_RUNNING);
+    cr_expect_neq(look("web").domid, first);
+    cr_expect_eq(fake_domain_count(), 1);
+}
+
+Test(agent, reboot_loop_is_ended)
+{
+    create("web", true, WAIT_MS);
+    fake_guest_stops("web", DOMAIN_SHUTDOWN_REBOOT);
+    await("web", DOMAIN_STOPPED);
+    cr_expect_eq(fake_build_count(), 1);
+}
+
+Test(agent, crashed_guest_is_kept_when_told)
+{
+    struct domain_spec spec = spec_of("web");
+    struct command command = {.kind = COMMAND_DOMAIN_CREATE, .wait_ms = WAIT_MS};
+    struct command_result result;
+
+    spec.on_crash = END_KEEP;
+    command.create.spec = &spec;
+    command.create.start = true;
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    fake_guest_stops("web", DOMAIN_SHUTDOWN_CRASH);
+    await("web", DOMAIN_CRASHED);
+    cr_expect_eq(fake_domain_count(), 1);
+    cr_expect_eq(refused(COMMAND_DOMAIN_START, "web"), -ERR_CONFLICT);
+    cr_expect_eq(change(COMMAND_DOMAIN_DESTROY, "web").state, TASK_SUCCEEDED);
+}
+
+Test(agent, vanished_domain_is_marked)
+{
+    create("web", true, WAIT_MS);
+    fake_vanish("web");
+    await("web", DOMAIN_STOPPED);
+    cr_expect_str_eq(look("web").reason, "ended by another program");
+}
+
+Test(agent, foreign_domains_are_shown_and_left_alone)
+{
+    struct command command = {.kind = COMMAND_DOMAIN_LIST};
+    struct command_result result;
+
+    fake_add_foreign("11111111-2222-4333-8444-555555555555", "byxl");
+    create("web", false, 0);
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    cr_assert_eq(result.domains.count, 3, "dom0, byxl, web");
+    cr_expect_str_eq(result.domains.list[0].record.spec.name, "Domain-0");
+    cr_expect_not(result.domains.list[1].is_managed);
+    cr_expect(result.domains.list[2].is_managed);
+    command_result_free(&result);
+    cr_expect_eq(refused(COMMAND_DOMAIN_DESTROY, "byxl"), -ERR_NOT_FOUND);
+    cr_expect_eq(refused(COMMAND_DOMAIN_DESTROY, "Domain-0"), -ERR_NOT_FOUND);
+}
+
+Test(agent, console_is_read_and_written)
+{
+    struct command command = {.kind = COMMAND_CONSOLE_READ, .domain = "web", .wait_ms = WAIT_MS};
+    struct command_result result;
+    char text[64] = "";
+
+    create("web", true, WAIT_MS);
+    fake_guest_says("web", "hello ");
+    command.console_read.out = text;
+    command.console_read.size_bytes = sizeof(text) - 1;
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    cr_expect_str_eq(text, "hello ");
+    command.console_read.offset = result.console_read.next_offset;
+    command.wait_ms = 20;
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    cr_expect_eq(result.console_read.length, 0);
+
+    command = (struct command){.kind = COMMAND_CONSOLE_WRITE, .domain = "web"};
+    command.console_write.data = "ls\n";
+    command.console_write.size_bytes = 3;
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    cr_expect_eq(result.console_write.accepted_bytes, 3);
+    cr_expect_eq(fake_guest_hears("web", text, sizeof(text)), 3);
+
+    fake_guest_says("web", "bye"); /* its last words are kept beyond its end */
+    change(COMMAND_DOMAIN_DESTROY, "web");
+    command = (struct command){.kind = COMMAND_CONSOLE_READ, .domain = "web"};
+    memset(text, 0, sizeof(text));
+    command.console_read.out = text;
+    command.console_read.size_bytes = sizeof(text) - 1;
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    cr_expect_str_eq(text, "hello bye");
+    command = (struct command){.kind = COMMAND_CONSOLE_WRITE, .domain = "web"};
+    cr_expect_eq(command_run(agent, &command, &result, &err), -ERR_CONFLICT);
+}
+
+Test(agent, restart_adopts_running_guests)
+{
+    struct domain_record before, after;
+    struct command command = {.kind = COMMAND_CONSOLE_READ, .domain = "web", .wait_ms = WAIT_MS};
+    struct command_result result;
+    char text[64] = "";
+
+    create("web", true, WAIT_MS);
+    create("paused", true, WAIT_MS);
+    change(COMMAND_DOMAIN_PAUSE, "paused");
+    create("gone", true, WAIT_MS);
+    fake_guest_says("web", "before ");
+    before = look("web");
+    agent_stop(agent);
+    fake_vanish("gone");
+    start_agent();
+
+    after = look("web");
+    cr_expect_eq(after.state, DOMAIN_RUNNING);
+    cr_expect_eq(after.domid, before.domid);
+    cr_expect_eq(look("paused").state, DOMAIN_PAUSED);
+    await("gone", DOMAIN_STOPPED);
+    cr_expect_eq(fake_build_count(), 3, "nothing was built again");
+    fake_guest_says("web", "after");
+    for (int i = 0; i < 1000 && strstr(text, "after") == NULL; i++) {
+        memset(text, 0, sizeof(text));
+        command.console_read.out = text;
+        command.console_read.size_bytes = sizeof(text) - 1;
+        cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+        usleep(1000);
+    }
+    cr_expect_str_eq(text, "before after", "its log goes on");
+    cr_expect_eq(change(COMMAND_DOMAIN_SHUTDOWN, "web").state, TASK_SUCCEEDED);
+}
+
+/* Leave a record and a running task behind as an agent killed in the middle of a start would. */
+static void leave_half_started(bool is_built, uint32_t domid)
+{
+    struct domain_record record;
+    struct task_record task;
+    struct store *store;
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/state.db", folder);
+    cr_assert_eq(store_open(path, &store, &err), 0);
+    cr_assert_eq(store_domain_get(store, "web", &record, &err), 0);
+    record.state = DOMAIN_STARTING;
+    record.domid = is_built ? (int64_t)domid : -1;
+    cr_assert_eq(store_domain_set_observed(store, &record, &err), 0);
+    memset(&task, 0, sizeof(task));
+    strcpy(task.id, "20000000-0000-4000-8000-000000000001");
+    strcpy(task.kind, "domain.start");
+    memcpy(task.domain_uuid, record.spec.uuid, sizeof(task.domain_uuid));
+    strcpy(task.domain_name, "web");
+    cr_assert_eq(store_task_insert(store, &task, &err), 0);
+    cr_assert_eq(store_task_begin(store, &task, &err), 0);
+    store_close(store);
+}
+
+static struct task_record outcome(const char *id)
+{
+    struct command command = {.kind = COMMAND_TASK_GET, .task_id = id, .wait_ms = WAIT_MS};
+    struct command_result result;
+
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    return result.task;
+}
+
+Test(agent, half_made_domain_is_taken_down_and_made_once)
+{
+    struct task_record task;
+
+    create("web", false, 0);
+    fake_add_foreign(look("web").spec.uuid, "web"); /* as a build left it */
+    agent_stop(agent);
+    leave_half_started(false, 0);
+    start_agent();
+
+    task = outcome("20000000-0000-4000-8000-000000000001");
+    cr_expect_eq(task.state, TASK_SUCCEEDED, "%s", task.error.message);
+    cr_expect_eq(task.attempts, 2);
+    cr_expect_eq(look("web").state, DOMAIN_RUNNING);
+    cr_expect_eq(fake_domain_count(), 1);
+    cr_expect_eq(fake_build_count(), 1);
+}
+
+Test(agent, built_domain_is_let_run_and_not_built_again)
+{
+    struct task_record task;
+
+    create("web", false, 0);
+    fake_add_foreign(look("web").spec.uuid, "web"); /* domid 1, the first */
+    agent_stop(agent);
+    leave_half_started(true, 1);
+    start_agent();
+
+    task = outcome("20000000-0000-4000-8000-000000000001");
+    cr_expect_eq(task.state, TASK_SUCCEEDED, "%s", task.error.message);
+    cr_expect_eq(look("web").state, DOMAIN_RUNNING);
+    cr_expect_eq(fake_build_count(), 0);
+    cr_expect_eq(fake_domain_count(), 1);
+}
