@@ -58,6 +58,26 @@ static bool parse_log_level(const char *value)
     return false;
 }
 
+/* BAUD or BAUD,8n1. */
+static bool parse_serial(const char *value)
+{
+    char baud[8];
+    size_t length = 0;
+    uint64_t n;
+
+    while (length < sizeof(baud) - 1 && value[length] && value[length] != ',') {
+        baud[length] = value[length];
+        length++;
+    }
+    baud[length] = '\0';
+    if ((value[length] && strcmp(value + length, ",8n1") != 0) || !parse_number(baud, 1, &n) || n == 0 ||
+        115200 % n != 0) {
+        return false;
+    }
+    boot_options.serial_baud = (unsigned)n;
+    return true;
+}
+
 static bool set_option(const char *name, const char *value)
 {
     uint64_t n;
@@ -81,11 +101,7 @@ static bool set_option(const char *name, const char *value)
         return boot_options.console_serial || strcmp(value, "none") == 0;
     }
     if (strcmp(name, "com1") == 0) {
-        if (!parse_number(value, 1, &n) || n == 0 || n > 115200 || 115200 % n != 0) {
-            return false;
-        }
-        boot_options.serial_baud = (unsigned)n;
-        return true;
+        return parse_serial(value);
     }
     if (strcmp(name, "loglvl") == 0) {
         return parse_log_level(value);
