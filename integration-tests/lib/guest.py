@@ -41,7 +41,7 @@ class Guest:
         """Asks for the guest and for its start."""
         self.asked_at = time.monotonic()
         self.first_line_s = self.ready_s = None
-        self.host.request("POST", "/domains", self.config)
+        self.host.change("POST", "/domains", self.config)
         self.start()
 
     def start(self):
@@ -49,8 +49,7 @@ class Guest:
 
     def action(self, verb):
         """One of start, pause, unpause, shutdown, reboot, destroy; waits for the task's end."""
-        task = self.host.request("POST", f"/domains/{self.name}/{verb}", {})
-        self.host.wait_task(task, f"{verb} {self.name}")
+        self.host.change("POST", f"/domains/{self.name}/{verb}")
 
     def get(self):
         return self.host.request("GET", f"/domains/{self.name}")
@@ -71,7 +70,7 @@ class Guest:
             return
         if domain["status"]["state"] != "DOMAIN_STATE_STOPPED":
             self.action("destroy")
-        self.host.request("DELETE", f"/domains/{self.name}")
+        self.host.change("DELETE", f"/domains/{self.name}")
 
     # --- what it says and does
 

@@ -112,8 +112,10 @@ class Host:
         check(200 <= status < 300, f"{method} {path}: {status} {json.dumps(answer)}")
         return answer
 
-    def wait_task(self, task, what, timeout_s=180):
-        """Waits until a task has ended, and checks that it succeeded; the task as it is then."""
+    def change(self, method, path, body=None, timeout_s=180):
+        """A request for a change: waits until its task has ended, which must have succeeded."""
+        task = self.request(method, path, body)
+        what = f"{method} {path}"
         def ended():
             now = self.request("GET", f"/tasks/{task['id']}")
             return now if now["state"] not in ("TASK_STATE_PENDING", "TASK_STATE_RUNNING") else None

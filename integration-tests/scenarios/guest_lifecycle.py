@@ -82,5 +82,5 @@ def test_missing_kernel_is_undone(host):
         host.rest("POST", "/domains/hollow/start", {})
         wait_for("it is stopped again", lambda: host.request("GET", "/domains/hollow")["status"]["state"]
                  == "DOMAIN_STATE_STOPPED", 30)
-        host.request("DELETE", "/domains/hollow")
+        host.change("DELETE", "/domains/hollow")
     wait_for("its memory is back", lambda: host.free_memory_bytes() == free, 20)
