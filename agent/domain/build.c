@@ -4,8 +4,8 @@
  *
  *   check, open kernel and initrd, lay out     nothing to undo but mappings of files
  *   create domain, vCPUs, limits, memory       undone by destroying the domain
- *   event channels, grants, copy, CPU state    likewise
- *   xenstore nodes, introduce, devices         undone by removing devices and nodes first
+ *   event channels, xenstore nodes, devices    undone by removing devices and nodes first
+ *   copy, grants, CPU state, introduce         nothing more to undo
  *
  * So there is one way back, domain_destroy(), and it is the same that a running domain takes.
  */
@@ -59,6 +59,8 @@ struct build {
     uint8_t start_info[START_INFO_BYTES];
     uint32_t console_port;
     uint32_t store_port;
+    struct vbd vbds[DOMAIN_DISKS_MAX];
+    struct vif vifs[DOMAIN_NICS_MAX];
 };
 
 static int report(struct build *build, unsigned percent, const char *stage, struct err *err)
@@ -238,7 +240,7 @@ static int write_memory(struct build *build, struct err *err)
     }
     result = write_kernel(build, writer, err);
     if (result == 0) {
-        result = report(build, 60, "copying the initrd", err);
+        result = report(build, 70, "copying the initrd", err);
     }
     if (result == 0 && build->initrd.size_bytes != 0) {
         result = guest_writer_copy(writer, build->layout.initrd_addr, build->initrd.data,
@@ -317,22 +319,40 @@ static int write_store(struct build *build, struct err *err)
     return result;
 }
 
-static int attach_devices(struct build *build, struct err *err)
+/* The backends begin their part while we copy the kernel. */
+static int start_devices(struct build *build, struct err *err)
 {
     const struct domain_config *config = build->config;
-    for (size_t i = 0; i < config->disk_count; i++) {
-        int result = vbd_attach(build->ctx, build->domid, &config->disks[i], i, err);
-        if (result != 0) {
-            return result;
-        }
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < config->disk_count; i++) {
+        result = vbd_start(build->ctx, build->domid, &config->disks[i], i, &build->vbds[i], err);
     }
-    for (size_t i = 0; i < config->nic_count; i++) {
-        int result = vif_attach(build->ctx, build->domid, &config->nics[i], i, err);
-        if (result != 0) {
-            return result;
-        }
+    for (size_t i = 0; result == 0 && i < config->nic_count; i++) {
+        result = vif_start(build->ctx, build->domid, &config->nics[i], i, &build->vifs[i], err);
     }
-    return 0;
+    return result;
+}
+
+static int finish_devices(struct build *build, struct err *err)
+{
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < build->config->nic_count; i++) {
+        result = vif_finish(build->ctx, &build->vifs[i], err);
+    }
+    for (size_t i = 0; result == 0 && i < build->config->disk_count; i++) {
+        result = vbd_finish(build->ctx, &build->vbds[i], err);
+    }
+    return result;
+}
+
+static void release_devices(struct build *build)
+{
+    for (size_t i = 0; i < DOMAIN_NICS_MAX; i++) {
+        vif_release(&build->vifs[i]);
+    }
+    for (size_t i = 0; i < DOMAIN_DISKS_MAX; i++) {
+        vbd_release(&build->vbds[i]);
+    }
 }
 
 static int introduce(struct build *build, struct err *err)
@@ -344,50 +364,49 @@ static int introduce(struct build *build, struct err *err)
     return 0;
 }
 
+typedef int (*step_fn)(struct build *build, struct err *err);
+
+static int populate(struct build *build, struct err *err)
+{
+    int result = guest_memory_populate(build->ctx, build->domid, &build->layout, err);
+    if (result == 0) {
+        result = memory_set_map(build->ctx->hv, build->domid, build->layout.ranges,
+                                build->layout.range_count, err);
+    }
+    return result;
+}
+
+static int load_state(struct build *build, struct err *err)
+{
+    return vcpu_state_load(build->ctx->hv, build->domid, build->config->vcpus,
+                           build->kernel.entry, build->layout.start_info_addr, err);
+}
+
 /* The steps after create(): the domain exists, and a failure destroys it. */
 static int fill(struct build *build, struct err *err)
 {
-    struct domain_ctx *ctx = build->ctx;
-    int result = report(build, 20, "populating memory", err);
-    if (result == 0) {
-        result = guest_memory_populate(ctx, build->domid, &build->layout, err);
+    static const struct {
+        unsigned percent;
+        const char *stage;
+        step_fn step;
+    } steps[] = {
+        {20, "populating memory", populate},
+        {30, "connecting the console and xenstore", connect_ports},
+        {35, "writing xenstore nodes", write_store},
+        {40, "starting devices", start_devices},
+        {50, "copying the kernel", write_memory},
+        {80, "setting the first vCPU", load_state},
+        {82, "introducing it to xenstore", introduce},
+        {85, "waiting for devices", finish_devices},
+    };
+    int result = 0;
+    for (size_t i = 0; result == 0 && i < sizeof(steps) / sizeof(steps[0]); i++) {
+        result = report(build, steps[i].percent, steps[i].stage, err);
+        if (result == 0) {
+            result = steps[i].step(build, err);
+        }
     }
-    if (result == 0) {
-        result = memory_set_map(ctx->hv, build->domid, build->layout.ranges,
-                                build->layout.range_count, err);
-    }
-    if (result == 0) {
-        result = connect_ports(build, err);
-    }
-    if (result == 0) {
-        result = report(build, 30, "copying the kernel", err);
-    }
-    if (result == 0) {
-        result = write_memory(build, err);
-    }
-    if (result == 0) {
-        result = vcpu_state_load(ctx->hv, build->domid, build->config->vcpus, build->kernel.entry,
-                                 build->layout.start_info_addr, err);
-    }
-    if (result == 0) {
-        result = report(build, 80, "writing xenstore nodes", err);
-    }
-    if (result == 0) {
-        result = write_store(build, err);
-    }
-    if (result == 0) {
-        result = introduce(build, err);
-    }
-    if (result == 0) {
-        result = report(build, 85, "attaching devices", err);
-    }
-    if (result == 0) {
-        result = attach_devices(build, err);
-    }
-    if (result == 0) {
-        result = report(build, 100, "built", err);
-    }
-    return result;
+    return result == 0 ? report(build, 100, "built", err) : result;
 }
 
 int domain_build(struct domain_ctx *ctx, const struct domain_config *config, uint32_t *domid,
@@ -414,6 +433,7 @@ int domain_build(struct domain_ctx *ctx, const struct domain_config *config, uin
         if (result == 0) {
             result = fill(build, err);
         }
+        release_devices(build);
         if (result != 0 && build->domid != 0) {
             struct err undo = {0};
             if (domain_destroy(ctx, build->domid, &undo) != 0) {

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/domain/domain.h"
+#include "agent/domain/store_wire.h"
 
 int domain_ctx_open(struct domain_ctx **out, struct err *err)
 {
@@ -16,6 +18,7 @@ int domain_ctx_open(struct domain_ctx **out, struct err *err)
     if (ctx == NULL) {
         return err_set(err, ERR_NO_MEMORY, "no memory for the toolstack's handles");
     }
+    ctx->store_fd = -1;
     int result = hvcall_open(&ctx->hv, err);
     if (result != 0) {
         goto close;
@@ -28,6 +31,12 @@ int domain_ctx_open(struct domain_ctx **out, struct err *err)
     }
     ctx->xs = xs_open(0);
     if (ctx->xs == NULL) {
+        result = err_set(err, ERR_UNAVAILABLE, "cannot reach xenstore: %s", strerror(errno));
+        goto close;
+    }
+    const char *path = getenv("XENSTORED_PATH");
+    ctx->store_fd = store_wire_connect(path != NULL ? path : STORE_SOCKET);
+    if (ctx->store_fd < 0) {
         result = err_set(err, ERR_UNAVAILABLE, "cannot reach xenstore: %s", strerror(errno));
         goto close;
     }
@@ -48,6 +57,9 @@ void domain_ctx_close(struct domain_ctx *ctx)
     }
     if (ctx->grants != NULL) {
         xengnttab_close(ctx->grants);
+    }
+    if (ctx->store_fd >= 0) {
+        close(ctx->store_fd);
     }
     if (ctx->xs != NULL) {
         xs_close(ctx->xs);

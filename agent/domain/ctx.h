@@ -15,6 +15,9 @@
 /* The domain we run in; backends live here and guests' rings are opened to it. */
 #define OWN_DOMID 0u
 
+/* The xenstore daemon's socket, unless XENSTORED_PATH names another as for libxenstore. */
+#define STORE_SOCKET "/run/xenstored/socket"
+
 /* Unpacked kernels are kept here. */
 #define KERNEL_CACHE_DIR "/var/lib/nether/cache"
 
@@ -23,4 +26,5 @@ struct domain_ctx {
     xenforeignmemory_handle *foreign;
     xengnttab_handle *grants; /* NULL when there is no gntdev */
     struct xs_handle *xs;
+    int store_fd; /* the same daemon, for whole transactions */
 };

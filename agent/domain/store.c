@@ -1,18 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Xenstore for a toolstack, over libxenstore.
+ * Xenstore for a toolstack: single requests over libxenstore, transactions over store_wire.c.
  */
 #include "agent/domain/store.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include <xen/xen.h>
+
+#include <xen/io/xs_wire.h>
+
 #include "agent/domain/ctx.h"
+#include "agent/domain/store_wire.h"
 
 #define NODES_MAX   256
 #define PATH_BYTES  128
@@ -73,40 +79,57 @@ void store_add(struct store_batch *batch, enum store_access access, const char *
     }
 }
 
-static bool set_access(struct domain_ctx *ctx, xs_transaction_t transaction,
-                       const struct node *node, uint32_t guest_domid)
+/* Permissions as the protocol writes them: the owner with what others may, then each exception. */
+static size_t format_access(enum store_access access, uint32_t guest_domid, char *out,
+                            size_t size_bytes)
 {
-    struct xs_permissions permissions[2];
-
-    switch (node->access) {
-    case STORE_GUEST_READS:
-        permissions[0] = (struct xs_permissions){.id = OWN_DOMID, .perms = XS_PERM_NONE};
-        permissions[1] = (struct xs_permissions){.id = guest_domid, .perms = XS_PERM_READ};
-        break;
-    case STORE_GUEST_OWNS:
-        permissions[0] = (struct xs_permissions){.id = guest_domid, .perms = XS_PERM_NONE};
-        permissions[1] = (struct xs_permissions){.id = OWN_DOMID, .perms = XS_PERM_READ};
-        break;
-    default:
-        return true;
-    }
-    return xs_set_permissions(ctx->xs, transaction, node->path, permissions, 2);
+    uint32_t owner = access == STORE_GUEST_OWNS ? guest_domid : OWN_DOMID;
+    uint32_t reader = access == STORE_GUEST_OWNS ? OWN_DOMID : guest_domid;
+    int length = snprintf(out, size_bytes, "n%u%cr%u", owner, '\0', reader);
+    return (size_t)length + 1;
 }
 
-/* Writes the nodes inside transaction. Returns false with errno. */
-static bool write_nodes(struct domain_ctx *ctx, xs_transaction_t transaction,
-                        const struct store_batch *batch, const char **failed)
+/* The requests a batch becomes: a write for each node, and its permissions where it has its own. */
+struct requests {
+    size_t count;
+    struct store_wire_request list[2 * NODES_MAX];
+    size_t node_of[2 * NODES_MAX];
+    char bodies[2 * NODES_MAX][PATH_BYTES + VALUE_BYTES];
+};
+
+static void add_request(struct requests *requests, size_t node, const char *path, uint32_t type,
+                        const char *rest, size_t rest_bytes)
 {
+    char *body = requests->bodies[requests->count];
+    size_t path_bytes = strlen(path) + 1;
+    memcpy(body, path, path_bytes);
+    memcpy(body + path_bytes, rest, rest_bytes);
+    requests->list[requests->count] = (struct store_wire_request){
+        .type = type,
+        .body = body,
+        .size_bytes = path_bytes + rest_bytes,
+    };
+    requests->node_of[requests->count++] = node;
+}
+
+static struct requests *make_requests(const struct store_batch *batch)
+{
+    struct requests *requests = malloc(sizeof(*requests));
+    if (requests == NULL) {
+        return NULL;
+    }
+    requests->count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         const struct node *node = &batch->nodes[i];
-        *failed = node->path;
-        if (!xs_write(ctx->xs, transaction, node->path, node->value,
-                      (unsigned int)strlen(node->value)) ||
-            !set_access(ctx, transaction, node, batch->guest_domid)) {
-            return false;
+        add_request(requests, i, node->path, XS_WRITE, node->value, strlen(node->value));
+        if (node->access != STORE_INHERIT) {
+            char permissions[40];
+            size_t length = format_access(node->access, batch->guest_domid, permissions,
+                                          sizeof(permissions));
+            add_request(requests, i, node->path, XS_SET_PERMS, permissions, length);
         }
     }
-    return true;
+    return requests;
 }
 
 int store_commit(struct domain_ctx *ctx, struct store_batch *batch, struct err *err)
@@ -117,25 +140,20 @@ int store_commit(struct domain_ctx *ctx, struct store_batch *batch, struct err *
     if (batch->is_overflown) {
         return err_set(err, ERR_INTERNAL, "too many or too long xenstore nodes");
     }
-    for (int attempt = 0; attempt < RETRIES_MAX; attempt++) {
-        xs_transaction_t transaction = xs_transaction_start(ctx->xs);
-        if (transaction == XBT_NULL) {
-            return err_set_errno(err, errno, "cannot start a xenstore transaction");
-        }
-        const char *failed = "";
-        if (!write_nodes(ctx, transaction, batch, &failed)) {
-            int saved = errno;
-            xs_transaction_end(ctx->xs, transaction, true);
-            return err_set_errno(err, saved, "cannot write xenstore node %s", failed);
-        }
-        if (xs_transaction_end(ctx->xs, transaction, false)) {
-            return 0;
-        }
-        if (errno != EAGAIN) {
-            return err_set_errno(err, errno, "cannot commit a xenstore transaction");
+    struct requests *requests = make_requests(batch);
+    if (requests == NULL) {
+        return err_set(err, ERR_NO_MEMORY, "no memory for xenstore nodes");
+    }
+    int result = -ERR_CONFLICT;
+    for (int attempt = 0; attempt < RETRIES_MAX && result == -ERR_CONFLICT; attempt++) {
+        size_t failed;
+        result = store_wire_transact(ctx->store_fd, requests->list, requests->count, &failed, err);
+        if (result != 0 && result != -ERR_CONFLICT) {
+            err_prefix(err, "xenstore node %s", batch->nodes[requests->node_of[failed]].path);
         }
     }
-    return err_set(err, ERR_CONFLICT, "xenstore was too busy for a transaction");
+    free(requests);
+    return result;
 }
 
 int store_read(struct domain_ctx *ctx, const char *path, char *out, size_t size_bytes,

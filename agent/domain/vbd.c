@@ -129,26 +129,21 @@ static int write_nodes(struct domain_ctx *ctx, uint32_t domid, const struct doma
     return result;
 }
 
-struct open_device {
-    uint32_t domid;
-    uint32_t number;
-};
-
 /* blkback makes this attribute right after it has opened the block device. */
 static bool is_open_in_kernel(void *opaque)
 {
-    const struct open_device *device = opaque;
+    const struct vbd *vbd = opaque;
     char path[112];
     snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/vbd-%u-%u/physical_device",
-             device->domid, device->number);
+             vbd->domid, vbd->number);
     return access(path, F_OK) == 0;
 }
 
-int vbd_attach(struct domain_ctx *ctx, uint32_t domid, const struct domain_disk *disk,
-               size_t index, struct err *err)
+int vbd_start(struct domain_ctx *ctx, uint32_t domid, const struct domain_disk *disk,
+              size_t index, struct vbd *vbd, struct err *err)
 {
-    uint32_t number;
-    if (!vbd_number(disk->target, &number)) {
+    *vbd = (struct vbd){.domid = domid, .disk = disk, .fd = -1};
+    if (!vbd_number(disk->target, &vbd->number)) {
         char field[64];
         field_name(field, sizeof(field), index, "target");
         return err_set_field(err, ERR_INVALID, field, "\"%s\" is not one of xvda to xvdp",
@@ -159,18 +154,27 @@ int vbd_attach(struct domain_ctx *ctx, uint32_t domid, const struct domain_disk 
     if (result != 0) {
         return result;
     }
+    vbd->fd = backing.fd;
+    struct device_paths paths = device_paths_of("vbd", domid, vbd->number);
+    return write_nodes(ctx, domid, disk, vbd->number, &paths, &backing, err);
+}
 
-    struct device_paths paths = device_paths_of("vbd", domid, number);
-    result = write_nodes(ctx, domid, disk, number, &paths, &backing, err);
+int vbd_finish(struct domain_ctx *ctx, struct vbd *vbd, struct err *err)
+{
+    struct device_paths paths = device_paths_of("vbd", vbd->domid, vbd->number);
+    int result = device_wait_backend(ctx, &paths, err);
     if (result == 0) {
-        result = device_wait_backend(ctx, &paths, err);
-    }
-    if (result == 0) {
-        struct open_device device = {.domid = domid, .number = number};
         char what[DOMAIN_PATH_MAX + 64];
-        snprintf(what, sizeof(what), "the block backend opens %s", disk->path);
-        result = device_wait_kernel(is_open_in_kernel, &device, OPEN_TIMEOUT_MS, what, err);
+        snprintf(what, sizeof(what), "the block backend opens %s", vbd->disk->path);
+        result = device_wait_kernel(is_open_in_kernel, vbd, OPEN_TIMEOUT_MS, what, err);
     }
-    close(backing.fd);
     return result;
+}
+
+void vbd_release(struct vbd *vbd)
+{
+    if (vbd->disk != NULL && vbd->fd >= 0) {
+        close(vbd->fd);
+    }
+    vbd->fd = -1;
 }

@@ -152,44 +152,66 @@ static int take_up(int control, const char *name, struct err *err)
     return err_set_errno(err, errno, "cannot take %s up", name);
 }
 
-int vif_attach(struct domain_ctx *ctx, uint32_t domid, const struct domain_nic *nic, size_t index,
-               struct err *err)
+static void name_interface(const struct vif *vif, char name[IFNAMSIZ])
+{
+    snprintf(name, IFNAMSIZ, "vif%u.%u", vif->domid % 100000, vif->number % 100);
+}
+
+int vif_start(struct domain_ctx *ctx, uint32_t domid, const struct domain_nic *nic, size_t index,
+              struct vif *vif, struct err *err)
+{
+    *vif = (struct vif){
+        .domid = domid,
+        .number = (uint32_t)index,
+        .links = -1,
+        .control = -1,
+        .nic = nic,
+    };
+    vif->control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (vif->control < 0) {
+        return err_set_errno(err, errno, "cannot open a socket");
+    }
+    vif->links = listen_for_links(err);
+    if (vif->links < 0) {
+        return vif->links;
+    }
+    char name[IFNAMSIZ];
+    name_interface(vif, name);
+    struct device_paths paths = device_paths_of("vif", domid, vif->number);
+    return write_nodes(ctx, domid, nic, index, &paths, name, err);
+}
+
+int vif_finish(struct domain_ctx *ctx, struct vif *vif, struct err *err)
 {
     char name[IFNAMSIZ];
-    snprintf(name, sizeof(name), "vif%u.%zu", domid % 100000, index % 100);
+    name_interface(vif, name);
+    struct device_paths paths = device_paths_of("vif", vif->domid, vif->number);
 
-    int links = listen_for_links(err);
-    if (links < 0) {
-        return links;
-    }
-    int result;
-    int control = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (control < 0) {
-        result = err_set_errno(err, errno, "cannot open a socket");
-        goto close_links;
-    }
-
-    struct device_paths paths = device_paths_of("vif", domid, (uint32_t)index);
-    result = write_nodes(ctx, domid, nic, index, &paths, name, err);
-    if (result == 0) {
-        result = device_wait_backend(ctx, &paths, err);
+    int result = wait_interface(vif->links, vif->control, name, err);
+    if (result == 0 && vif->nic->bridge[0] != '\0') {
+        result = join_bridge(vif->control, name, vif->nic->bridge, err);
     }
     if (result == 0) {
-        result = wait_interface(links, control, name, err);
-    }
-    if (result == 0 && nic->bridge[0] != '\0') {
-        result = join_bridge(control, name, nic->bridge, err);
-    }
-    if (result == 0) {
-        result = take_up(control, name, err);
+        result = take_up(vif->control, name, err);
     }
     if (result == 0) {
         char status[DEVICE_PATH_BYTES + 24];
         snprintf(status, sizeof(status), "%s/hotplug-status", paths.backend);
         result = store_write(ctx, status, "connected", err);
     }
-    close(control);
-close_links:
-    close(links);
     return result;
+}
+
+void vif_release(struct vif *vif)
+{
+    if (vif->nic == NULL) {
+        return;
+    }
+    if (vif->links >= 0) {
+        close(vif->links);
+    }
+    if (vif->control >= 0) {
+        close(vif->control);
+    }
+    *vif = (struct vif){0};
 }
