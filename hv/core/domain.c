@@ -232,6 +232,7 @@ int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, b
     d->shared_info_mfn = MFN_NONE;
     d->p2m.root = MFN_NONE;
     d->control_pause_count = 1;
+    d->sched_weight = SCHED_WEIGHT_DEFAULT;
     d->pause_count = 1;
     d->shutdown_code = SHUTDOWN_CODE_NONE;
     spin_init(&d->lock, LOCK_RANK_DOMAIN);

@@ -12,13 +12,13 @@
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
 #include <hv/lock.h>
+#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/timer.h>
 #include <hv/vcpu.h>
 
-#define SLICE_NS      10000000UL /* longest turn while others wait */
-#define RATE_LIMIT_NS 1000000UL  /* shortest turn of one who does not give up by itself */
-#define SLEEPER_NS    5000000UL  /* how far behind the least a waking vCPU may start */
+#define SLICE_NS   10000000UL /* longest turn while others wait */
+#define SLEEPER_NS 5000000UL  /* how far behind the least a waking vCPU may start */
 
 static struct {
     struct spinlock lock; /* protects the queue, each vCPU's sched part and running_on */
@@ -49,6 +49,9 @@ void sched_init_vcpu(struct vcpu *v)
 {
     list_init(&v->sched.link);
     v->sched.cpu = v->id % MAX(cpu_count, 1U);
+    v->sched.weight = SCHED_WEIGHT_DEFAULT;
+    memset(v->sched.hard_affinity, 0xff, sizeof(v->sched.hard_affinity));
+    memset(v->sched.soft_affinity, 0xff, sizeof(v->sched.soft_affinity));
     v->running_on = -1;
 }
 
@@ -80,29 +83,60 @@ void sched_remove_vcpu(struct vcpu *v)
     spin_unlock(&runq.lock);
 }
 
-/* A CPU to run v: an idle one, its last if possible; else the one whose vCPU had most; -1: let it wait. */
-static int choose_cpu(const struct vcpu *v)
+static bool may_run_on(const struct vcpu *v, unsigned cpu)
 {
-    uint64_t most = v->sched.virtual_ns;
-    int chosen = -1;
+    return bit_test(v->sched.hard_affinity, cpu);
+}
 
-    if (bit_test(runq.idle, v->sched.cpu)) {
-        return (int)v->sched.cpu;
+/* An idle CPU of a set that v may run on, its last if possible; -1 if there is none. */
+static int idle_cpu(const struct vcpu *v, const unsigned long *set)
+{
+    unsigned last = v->sched.cpu;
+
+    if (bit_test(runq.idle, last) && bit_test(set, last) && may_run_on(v, last)) {
+        return (int)last;
     }
     for (unsigned i = 0; i < cpu_count; i++) {
-        const struct vcpu *running;
-
-        if (bit_test(runq.idle, i)) {
+        if (bit_test(runq.idle, i) && bit_test(set, i) && may_run_on(v, i)) {
             return (int)i;
         }
-        running = cpus[i] == NULL ? NULL : READ_ONCE(cpus[i]->current);
+    }
+    return -1;
+}
+
+/* The CPU, of those v may run on, whose vCPU had more than v and most of all; else its last, or the
+ * first it may: whoever runs there must at least share from now on. */
+static unsigned busy_cpu(const struct vcpu *v)
+{
+    unsigned chosen = v->sched.cpu;
+    uint64_t most = v->sched.virtual_ns;
+
+    for (unsigned i = 0; i < cpu_count; i++) {
+        const struct vcpu *running = cpus[i] == NULL ? NULL : READ_ONCE(cpus[i]->current);
+
+        if (!may_run_on(v, i)) {
+            continue;
+        }
+        if (!may_run_on(v, chosen)) {
+            chosen = i;
+        }
         if (running != NULL && running->sched.virtual_ns > most) {
             most = running->sched.virtual_ns;
-            chosen = (int)i;
+            chosen = i;
         }
     }
-    /* Whoever runs there must at least share from now on. */
-    return chosen >= 0 ? chosen : (int)v->sched.cpu;
+    return chosen;
+}
+
+/* A CPU to run v: an idle one it likes, an idle one, a busy one. */
+static int choose_cpu(const struct vcpu *v)
+{
+    int cpu = idle_cpu(v, v->sched.soft_affinity);
+
+    if (cpu < 0) {
+        cpu = idle_cpu(v, v->sched.hard_affinity);
+    }
+    return cpu < 0 ? (int)busy_cpu(v) : cpu;
 }
 
 /* Makes a CPU look at the queue for v's sake. */
@@ -173,6 +207,30 @@ void sched_yield(struct vcpu *v)
     spin_unlock(&runq.lock);
 }
 
+void sched_set_weight(struct vcpu *v, unsigned weight)
+{
+    spin_lock(&runq.lock);
+    v->sched.weight = (uint16_t)weight;
+    spin_unlock(&runq.lock);
+}
+
+void sched_set_affinity(struct vcpu *v, const unsigned long *hard, const unsigned long *soft)
+{
+    spin_lock(&runq.lock);
+    if (hard != NULL) {
+        memcpy(v->sched.hard_affinity, hard, sizeof(v->sched.hard_affinity));
+    }
+    if (soft != NULL) {
+        memcpy(v->sched.soft_affinity, soft, sizeof(v->sched.soft_affinity));
+    }
+    if (v->running_on >= 0 && !may_run_on(v, (unsigned)v->running_on)) {
+        cpu_raise(cpus[v->running_on], CPU_WORK_SCHED);
+    } else if (v->sched.is_queued) {
+        tickle(v);
+    }
+    spin_unlock(&runq.lock);
+}
+
 void sched_released(struct vcpu *v)
 {
     spin_lock(&runq.lock);
@@ -190,7 +248,7 @@ void sched_released(struct vcpu *v)
 static void account(struct vcpu *v, uint64_t now)
 {
     if (now > v->sched.charged_ns) {
-        v->sched.virtual_ns += now - v->sched.charged_ns;
+        v->sched.virtual_ns += (now - v->sched.charged_ns) * SCHED_WEIGHT_DEFAULT / v->sched.weight;
     }
     v->sched.charged_ns = now;
 }
@@ -199,7 +257,7 @@ static void account(struct vcpu *v, uint64_t now)
 static struct vcpu *first_for(const struct cpu *c)
 {
     list_for_each(v, &runq.queue, struct vcpu, sched.link) {
-        if (v->running_on < 0 || v->running_on == (int)c->id) {
+        if (may_run_on(v, c->id) && (v->running_on < 0 || v->running_on == (int)c->id)) {
             return v;
         }
     }
@@ -211,18 +269,21 @@ static bool may_continue(const struct vcpu *v, const struct vcpu *first, uint64_
 {
     uint64_t ran = now - v->sched.slice_start;
 
-    if (first == NULL || ran < RATE_LIMIT_NS) {
+    if (first == NULL || ran < SCHED_RATE_LIMIT_NS) {
         return true;
     }
     return ran < SLICE_NS && v->sched.virtual_ns <= first->sched.virtual_ns;
 }
 
-static void arm_slice(struct cpu *c, const struct vcpu *v)
+/* While others wait: the CPU looks again when v's turn may end, and at the latest when it must. */
+static void arm_slice(struct cpu *c, const struct vcpu *v, uint64_t now)
 {
+    bool is_limited = now - v->sched.slice_start < SCHED_RATE_LIMIT_NS;
+
     if (list_is_empty(&runq.queue)) {
         return;
     }
-    timer_set(&slice_timers[c->id], now_ns() + (v->sched.slice_start == 0 ? RATE_LIMIT_NS : SLICE_NS));
+    timer_set(&slice_timers[c->id], v->sched.slice_start + (is_limited ? SCHED_RATE_LIMIT_NS : SLICE_NS));
 }
 
 static void start(struct cpu *c, struct vcpu *v, uint64_t now)
@@ -246,8 +307,8 @@ struct vcpu *sched_pick(void)
     if (current != NULL) {
         account(current, now);
         if (vcpu_is_runnable(current)) {
-            if (may_continue(current, next, now)) {
-                arm_slice(c, current);
+            if (may_run_on(current, c->id) && may_continue(current, next, now)) {
+                arm_slice(c, current, now);
                 spin_unlock(&runq.lock);
                 return current;
             }
@@ -263,7 +324,7 @@ struct vcpu *sched_pick(void)
         start(c, next, now);
         c->current = next;
         bit_clear(runq.idle, c->id);
-        arm_slice(c, next);
+        arm_slice(c, next, now);
     } else {
         bit_set(runq.idle, c->id);
     }

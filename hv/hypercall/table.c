@@ -12,7 +12,6 @@
 
 #define ARG_COUNT 5U
 
-
 static uint64_t *arg_register(struct guest_gprs *g, bool is_64bit, unsigned n)
 {
     uint64_t *const long_mode[ARG_COUNT] = {&g->rdi, &g->rsi, &g->rdx, &g->r10, &g->r8};
@@ -24,6 +23,14 @@ static uint64_t *arg_register(struct guest_gprs *g, bool is_64bit, unsigned n)
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value)
 {
     *arg_register(&v->arch.gprs, arch_vcpu_code_bits(v) == 64, n) = value;
+}
+
+uint64_t hypercall_get_arg(struct vcpu *v, unsigned n)
+{
+    bool is_64bit = arch_vcpu_code_bits(v) == 64;
+    uint64_t value = *arg_register(&v->arch.gprs, is_64bit, n);
+
+    return is_64bit ? value : (uint32_t)value;
 }
 
 bool hypercall_should_restart(void)
@@ -84,9 +91,7 @@ bool hypercall_dispatch(struct vcpu *v)
         return true;
     }
     for (unsigned n = 0; n < ARG_COUNT; n++) {
-        uint64_t value = *arg_register(gprs, is_64bit, n);
-
-        a[n] = is_64bit ? value : (uint32_t)value;
+        a[n] = hypercall_get_arg(v, n);
     }
     number = is_64bit ? gprs->rax : (uint32_t)gprs->rax;
     v->hypercall_count++;

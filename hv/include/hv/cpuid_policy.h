@@ -60,6 +60,11 @@ void cpuid_policy_featureset(const struct cpuid_policy *p, uint32_t words[CPUID_
 int cpuid_policy_serialise(const struct cpuid_policy *p, xen_cpuid_leaf_t *leaves,
                            uint32_t *nr_leaves, xen_msr_entry_t *msrs, uint32_t *nr_msrs);
 
+/* hypercall/cpu_policy.c: the same into v's buffers; an address 0 asks for the most entries there can be. On
+ * return the counts say what there is: 0, -XEN_ENOBUFS when that is more than given, -XEN_EFAULT. */
+long cpuid_policy_copy_out(struct vcpu *v, const struct cpuid_policy *policy, uint64_t leaves_address,
+                           uint32_t *nr_leaves, uint64_t msrs_address, uint32_t *nr_msrs);
+
 /* What cpuid_policy_set() objected to; ~0: nothing in particular. */
 struct cpuid_policy_error {
     uint32_t leaf, subleaf, msr;

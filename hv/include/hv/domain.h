@@ -87,8 +87,9 @@ struct domain {
 
     /* What the toolstack set and may ask back. Lock: rank CONTROL. */
     uint64_t paging_pool_bytes; /* XEN_DOMCTL_set_paging_mempool_size */
-    uint32_t tsc_mode;          /* XEN_DOMCTL_settscinfo: XEN_CPUID_TSC_MODE_* */
+    uint32_t tsc_mode;          /* XEN_DOMCTL_settscinfo */
     uint32_t tsc_incarnation;   /* how often the domain was moved or restored */
+    uint16_t sched_weight;      /* XEN_DOMCTL_scheduler_op: of each of its vCPUs */
     uint32_t node_affinity;     /* XEN_DOMCTL_setnodeaffinity: bit n for NUMA node n; 0: any */
 };
 

@@ -35,6 +35,7 @@ bool hypercall_should_restart(void);
 
 /* A restarting call changes its own argument n (0-4) for when it comes again. */
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value);
+uint64_t hypercall_get_arg(struct vcpu *v, unsigned n);
 
 /* The families (arguments as the ABI numbers them). */
 long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg);

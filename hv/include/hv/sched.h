@@ -5,12 +5,20 @@
  */
 #pragma once
 
+#include <hv/arch/cpu.h>
+#include <hv/bitmap.h>
 #include <hv/list.h>
 #include <hv/types.h>
 
-struct cpu;
 struct domain;
 struct vcpu;
+
+/* Shortest turn of one who does not give up by itself. */
+#define SCHED_RATE_LIMIT_NS 1000000UL
+
+/* Shares of CPU time are as weights; this one is a new vCPU's. */
+#define SCHED_WEIGHT_DEFAULT 256U
+#define SCHED_WEIGHT_MAX     65535U
 
 /* What the scheduler keeps in each vCPU. Protected by the run queue's lock. */
 struct sched_vcpu {
@@ -19,7 +27,10 @@ struct sched_vcpu {
     uint64_t slice_start;  /* host ns at which it was put on the CPU */
     uint64_t charged_ns;   /* host ns up to which its time is in virtual_ns */
     unsigned cpu;          /* CPU it last ran on */
+    uint16_t weight;       /* 1-SCHED_WEIGHT_MAX */
     bool is_queued;
+    unsigned long hard_affinity[BITMAP_LONGS(MAX_CPUS)]; /* CPUs it may run on; at least one is online */
+    unsigned long soft_affinity[BITMAP_LONGS(MAX_CPUS)]; /* CPUs it would rather run on */
 };
 
 void sched_init_cpu(struct cpu *c);
@@ -33,6 +44,13 @@ void sched_wake(struct vcpu *v);
 /* v may no longer run (paused, blocked, down): takes it off its queue; if it is running elsewhere
  * that CPU is made to look. sync waits until it is off the CPU; the caller is not v itself. */
 void sched_sleep(struct vcpu *v, bool sync);
+
+/* Sets its share, for the time from now on. */
+void sched_set_weight(struct vcpu *v, unsigned weight);
+
+/* Sets the CPUs it may run on (one of them is online) and would rather run on; NULL: as before. It leaves a
+ * CPU that it may no longer run on soon. */
+void sched_set_affinity(struct vcpu *v, const unsigned long *hard, const unsigned long *soft);
 
 /* The current vCPU gives up the rest of its turn. */
 void sched_yield(struct vcpu *v);

@@ -27,6 +27,9 @@ long sysctl_debug_keys(struct vcpu *v, struct xen_sysctl *op);
 
 /* sysctl_domains.c */
 long sysctl_getdomaininfolist(struct vcpu *v, struct xen_sysctl *op);
+/* Ours: the rest of a list that was interrupted. */
+#define SYSCTL_getdomaininfolist_continue 31
+long sysctl_getdomaininfolist_continue(struct vcpu *v, struct xen_sysctl *op);
 
 /* sysctl_sched.c: the scheduler and the one CPU pool */
 long sysctl_sched_id(struct vcpu *v, struct xen_sysctl *op);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an operator may want to see of a running host, one key a view. Printing is slow, so every view
+ * is short: one line an object, and no more objects than MAX_LINES. */
+#include <hv/debug_keys.h>
+
+#include <hv/arch/cpu.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/print.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+
+#define MAX_LINES 128U
+#define NS_PER_MS 1000000UL
+
+static void show_help(void);
+
+static void show_vcpu(const struct vcpu *v)
+{
+    static const char *const states[] = {"running", "runnable", "blocked", "offline"};
+
+    pr_info("d%uv%u: %s, cpu %d, flags 0x%x, pauses %u, ran %lu ms, %lu hypercalls", v->domain->domid, v->id,
+            states[v->runstate.state], v->running_on, v->pause_flags, v->pause_count,
+            v->runstate.time[RUNSTATE_running] / NS_PER_MS, v->hypercall_count);
+}
+
+static void show_domains(void)
+{
+    unsigned lines = 0;
+
+    for (unsigned next = 0; lines < MAX_LINES;) {
+        struct domain *d = domain_get_next((domid_t)next);
+
+        if (d == NULL) {
+            return;
+        }
+        pr_info("d%u: state %u, %s, refs %u, pauses %u (control %u), frames %lu of %lu, p2m tables %lu", d->domid,
+                d->state, d->is_shut_down ? "shut down" : "up", d->refs, d->pause_count,
+                d->control_pause_count, d->frames_owned, d->frames_max, d->p2m.table_frames);
+        lines++;
+        for (unsigned id = 0; id < d->max_vcpus && lines < MAX_LINES; id++) {
+            if (d->vcpus[id] != NULL) {
+                show_vcpu(d->vcpus[id]);
+                lines++;
+            }
+        }
+        next = d->domid + 1u;
+        domain_put(d);
+    }
+}
+
+static void show_memory(void)
+{
+    pr_info("heap: %lu of %lu frames free, %lu of them to be scrubbed", frame_free_count(NODE_ANY),
+            frame_total_count(NODE_ANY), frame_dirty_count());
+    for (unsigned node = 0; node < MAX_NODES; node++) {
+        if (frame_total_count(node) != 0) {
+            pr_info("heap: node %u: %lu of %lu frames free", node, frame_free_count(node),
+                    frame_total_count(node));
+        }
+    }
+}
+
+static void show_cpus(void)
+{
+    for (unsigned i = 0; i < cpu_count && i < MAX_LINES; i++) {
+        const struct cpu *c = cpus[i];
+        const struct vcpu *v = READ_ONCE(c->current);
+
+        if (v == NULL) {
+            pr_info("cpu%u: apic id 0x%x, node %u, idle, was idle %lu ms", i, c->apic_id, c->node,
+                    c->idle_ns / NS_PER_MS);
+        } else {
+            pr_info("cpu%u: apic id 0x%x, node %u, runs d%uv%u, was idle %lu ms", i, c->apic_id, c->node,
+                    v->domain->domid, v->id, c->idle_ns / NS_PER_MS);
+        }
+    }
+}
+
+static void show_clock(void)
+{
+    pr_info("clock: up %lu ms, TSC %lu kHz, UNIX time %lu s", now_ns() / NS_PER_MS, host_tsc_khz,
+            (wallclock_base_ns() + now_ns()) / (1000 * NS_PER_MS));
+}
+
+static const struct {
+    char key;
+    const char *about;
+    void (*show)(void);
+} keys[] = {
+    {'h', "this list", show_help},       {'q', "domains and vCPUs", show_domains},
+    {'m', "memory", show_memory},        {'r', "CPUs and what they run", show_cpus},
+    {'t', "time", show_clock},
+};
+
+static void show_help(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+        pr_info("key %c: %s", keys[i].key, keys[i].about);
+    }
+}
+
+void debug_key(char key)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(keys); i++) {
+        if (keys[i].key == key) {
+            keys[i].show();
+        }
+    }
+}

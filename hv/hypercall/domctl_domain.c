@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* XEN_DOMCTL_*: a domain's life, its vCPUs' making, and what it is. */
+#include <hv/control.h>
+#include <hv/cpuid_policy.h>
+#include <hv/domain.h>
+#include <hv/domctl.h>
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <hv/string.h>
+#include <hv/vcpu.h>
+
+/* What a domain gets that leaves its grant limits to us (-1). */
+#define DEFAULT_GRANT_FRAMES    64
+#define DEFAULT_MAPTRACK_FRAMES 1024
+
+/* Flags that change nothing here and are taken: integrity over ACPI sleep is tboot's, and there are no shadow
+ * page tables whose synchronisation could be chosen. */
+#define CDF_WITHOUT_EFFECT (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off)
+
+/* Only PVH: a hardware-virtualized container with nested paging and at most a local APIC emulated. */
+static long check_kind(const struct xen_domctl_createdomain *config)
+{
+    const uint32_t needed = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+    uint32_t emulated = config->arch.emulation_flags;
+
+    if ((config->flags & needed) != needed || (config->flags & ~(needed | CDF_WITHOUT_EFFECT))) {
+        return -XEN_EINVAL;
+    }
+    if ((emulated & ~XEN_X86_EMU_ALL) || (config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)) {
+        return -XEN_EINVAL;
+    }
+    return emulated == XEN_X86_EMU_LAPIC ? 0 : -XEN_EOPNOTSUPP;
+}
+
+static long check_limits(const struct xen_domctl_createdomain *config)
+{
+    uint32_t version = XEN_DOMCTL_GRANT_version(config->grant_opts);
+
+    if (config->max_vcpus < 1 || config->max_vcpus > MAX_VCPUS) {
+        return -XEN_EINVAL;
+    }
+    if ((config->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) || version < 1 || version > 2) {
+        return -XEN_EINVAL;
+    }
+    if (config->iommu_opts != 0 || config->vmtrace_size != 0 || config->cpupool_id != 0) {
+        return -XEN_EINVAL;
+    }
+    return 0;
+}
+
+/* The next free domid after the last one given, so that a number is long gone before it comes again. */
+static long create_anywhere(const struct xen_domctl_createdomain *config, struct domain **d)
+{
+    static domid_t last; /* under the control lock */
+    domid_t domid = last;
+
+    for (unsigned tried = 1; tried < DOMID_FIRST_RESERVED; tried++) {
+        long rc;
+
+        domid = domid + 1 == DOMID_FIRST_RESERVED ? 1 : domid + 1;
+        rc = domain_create(domid, config, false, d);
+        if (rc != -XEN_EEXIST) {
+            last = rc == 0 ? domid : last;
+            return rc;
+        }
+    }
+    return -XEN_ENOMEM;
+}
+
+long domctl_createdomain(struct vcpu *v, struct domain *unused, struct xen_domctl *op)
+{
+    struct xen_domctl_createdomain config = op->u.createdomain;
+    struct domain *d;
+    long rc;
+
+    (void)v;
+    (void)unused;
+    rc = check_kind(&config);
+    rc = rc != 0 ? rc : check_limits(&config);
+    if (rc != 0) {
+        return rc;
+    }
+    if (config.max_grant_frames < 0) {
+        config.max_grant_frames = DEFAULT_GRANT_FRAMES;
+    }
+    if (config.max_maptrack_frames < 0) {
+        config.max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES;
+    }
+    config.max_evtchn_port = MIN(config.max_evtchn_port, (uint32_t)INT32_MAX);
+
+    if (op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED) {
+        rc = create_anywhere(&config, &d);
+    } else {
+        rc = domain_create(op->domain, &config, false, &d);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    op->domain = d->domid;
+    domain_put(d);
+    return 0;
+}
+
+long domctl_destroydomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    long rc = domctl_check_other(v, d);
+
+    (void)op;
+    return rc != 0 ? rc : domain_destroy(d);
+}
+
+long domctl_pausedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    long rc = domctl_check_other(v, d);
+
+    (void)op;
+    return rc != 0 ? rc : domain_control_pause(d);
+}
+
+long domctl_unpausedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    (void)v;
+    (void)op;
+    /* Nothing could ever run: the toolstack has forgotten XEN_DOMCTL_max_vcpus. */
+    return d->vcpus[0] == NULL ? -XEN_EINVAL : domain_control_unpause(d);
+}
+
+long domctl_resumedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    long rc = domctl_check_other(v, d);
+
+    (void)op;
+    if (rc == 0) {
+        domain_resume(d);
+    }
+    return rc;
+}
+
+/* Each vCPU is made once; a call that was interrupted finds those that are there. */
+long domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    long rc = domctl_check_other(v, d);
+
+    if (rc != 0 || op->u.max_vcpus.max != d->max_vcpus || d->state != DOMAIN_ALIVE) {
+        return -XEN_EINVAL;
+    }
+    for (unsigned id = 0; id < d->max_vcpus; id++) {
+        struct vcpu *made;
+
+        if (d->vcpus[id] != NULL) {
+            continue;
+        }
+        if (vcpu_create(d, id, &made) != 0) {
+            return -XEN_ENOMEM;
+        }
+        if (hypercall_should_restart()) {
+            return HYPERCALL_RESTART;
+        }
+    }
+    return 0;
+}
+
+long domctl_setdomainhandle(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    (void)v;
+    memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+    return 0;
+}
+
+/* --- What it is --------------------------------------------------------------------------- */
+
+/* Sums up the vCPUs: CPU time, how many are up, and whether the domain runs or waits. */
+static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    uint32_t flags = XEN_DOMINF_blocked;
+
+    for (unsigned id = 0; id < d->max_vcpus; id++) {
+        struct vcpu_runstate_info runstate;
+        struct vcpu *v = d->vcpus[id];
+
+        if (v == NULL) {
+            continue;
+        }
+        vcpu_runstate_get(v, &runstate);
+        info->cpu_time += runstate.time[RUNSTATE_running];
+        info->max_vcpu_id = id;
+        if (vcpu_has_flag(v, VCPU_DOWN)) {
+            continue;
+        }
+        info->nr_online_vcpus++;
+        if (!vcpu_has_flag(v, VCPU_BLOCKED)) {
+            flags &= ~XEN_DOMINF_blocked;
+        }
+        if (runstate.state == RUNSTATE_running) {
+            flags |= XEN_DOMINF_running;
+        }
+    }
+    return info->nr_online_vcpus == 0 ? 0 : flags;
+}
+
+static uint32_t state_flags(const struct domain *d)
+{
+    uint32_t flags = XEN_DOMINF_hvm_guest | XEN_DOMINF_hap;
+
+    if (d->state == DOMAIN_DEAD) { /* while it is still being torn down the caller is at it itself */
+        flags |= XEN_DOMINF_dying;
+    }
+    if (d->is_shut_down) {
+        flags |= XEN_DOMINF_shutdown;
+        flags |= (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
+    }
+    if (d->control_pause_count != 0) {
+        flags |= XEN_DOMINF_paused;
+    }
+    return flags;
+}
+
+void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->domain = d->domid;
+    info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
+    info->flags = vcpu_flags(d, info) | state_flags(d);
+    info->tot_pages = __atomic_load_n(&d->frames_owned, __ATOMIC_RELAXED);
+    info->max_pages = d->frames_max;
+    info->shared_info_frame = ~0UL; /* wherever the guest put it: we keep no map from frames back */
+    memcpy(info->handle, d->handle, sizeof(info->handle));
+    info->gpaddr_bits = d->cpuid->ext[8].eax & 0xff;
+    info->arch_config = d->config.arch;
+}
+
+/* An unknown domid answers for the next domain above it: how lists were made before getdomaininfolist. */
+long domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    struct domain *found = NULL;
+
+    (void)v;
+    if (d == NULL) {
+        if (op->domain >= DOMID_FIRST_RESERVED) {
+            return -XEN_EINVAL;
+        }
+        found = d = domain_get_next(op->domain);
+    }
+    if (d == NULL) {
+        return -XEN_ESRCH;
+    }
+    memset(&op->u, 0, sizeof(op->u));
+    domctl_fill_info(d, &op->u.getdomaininfo);
+    op->domain = d->domid;
+    if (found != NULL) {
+        domain_put(found);
+    }
+    return 0;
+}
+
+/* --- NUMA ---------------------------------------------------------------------------------- */
+
+static unsigned long online_nodes(void)
+{
+    unsigned long nodes = 0;
+
+    for (unsigned node = 0; node < MAX_NODES; node++) {
+        if (frame_total_count(node) != 0) {
+            nodes |= 1UL << node;
+        }
+    }
+    return nodes;
+}
+
+long domctl_setnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    unsigned long nodes[1];
+
+    if (control_bitmap_in(v, nodes, 64, &op->u.nodeaffinity.nodemap) != 0) {
+        return -XEN_EFAULT;
+    }
+    nodes[0] &= online_nodes();
+    if (nodes[0] == 0) {
+        return -XEN_EINVAL;
+    }
+    d->node_affinity = (uint32_t)nodes[0];
+    return 0;
+}
+
+long domctl_getnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
+{
+    unsigned long nodes = d->node_affinity != 0 ? d->node_affinity : online_nodes();
+
+    return control_bitmap_out(v, &op->u.nodeaffinity.nodemap, &nodes, 64);
+}
