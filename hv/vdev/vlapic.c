@@ -21,16 +21,21 @@
 
 _Static_assert(sizeof(struct vlapic) <= PAGE_SIZE, "a vlapic is one page");
 
+/* Two neighbouring 32-bit registers at once. */
+typedef uint64_t __attribute__((may_alias)) register_pair;
+
+_Static_assert(offsetof(struct vlapic, regs) % 8 == 0, "register pairs are aligned");
+
 /* Highest vector set in a 256-bit register whose first word is at `offset`, or -1. */
 static int highest_vector(const struct vlapic *l, uint32_t offset)
 {
-    const uint32_t *words = &l->regs[offset >> 4];
+    const register_pair *pairs = (const register_pair *)&l->regs[offset >> 4];
 
-    for (int word = 7; word >= 0; word--) {
-        uint32_t bits = READ_ONCE(words[word]);
+    for (int pair = 3; pair >= 0; pair--) {
+        uint64_t bits = READ_ONCE(pairs[pair]);
 
         if (bits != 0) {
-            return word * 32 + 31 - __builtin_clz(bits);
+            return pair * 64 + 63 - __builtin_clzl(bits);
         }
     }
     return -1;
