@@ -383,14 +383,13 @@ int console_hub_read(struct console_hub *hub, const char *uuid, uint64_t *offset
     *length = 0;
     pthread_mutex_lock(&hub->lock);
     for (;;) {
-        session = find(hub, uuid); /* anew each time: it may be forgotten while we wait */
-        if (session == NULL) {
-            rc = err_set(err, ERR_NOT_FOUND, "the domain has said nothing yet");
-            goto unlock;
-        }
-        *offset = clamp_offset(session, *offset);
-        if (*offset < session->end) {
-            break;
+        session = find(hub, uuid); /* anew each time: it may come or go while we wait */
+        rc = session == NULL ? err_set(err, ERR_NOT_FOUND, "the domain has not run yet") : 0;
+        if (session != NULL) {
+            *offset = clamp_offset(session, *offset);
+            if (*offset < session->end) {
+                break;
+            }
         }
         if (hub->is_waking) {
             rc = err_set(err, ERR_CANCELLED, "the agent is being stopped");

@@ -82,7 +82,7 @@ static int insert_internal(struct agent *agent, struct task_record *task, const 
     memcpy(event.domain_name, task->domain_name, sizeof(event.domain_name));
     memcpy(event.task_id, task->id, sizeof(event.task_id));
     snprintf(event.detail, sizeof(event.detail), "%s", detail);
-    rc = store_begin(agent->store, err);
+    rc = store_transaction_begin(agent->store, err);
     if (rc != 0) {
         return rc;
     }
@@ -91,10 +91,10 @@ static int insert_internal(struct agent *agent, struct task_record *task, const 
         rc = store_event_insert(agent->store, &event, err);
     }
     if (rc != 0) {
-        store_rollback(agent->store);
+        store_transaction_rollback(agent->store);
         return rc;
     }
-    return store_commit(agent->store, err);
+    return store_transaction_commit(agent->store, err);
 }
 
 int agent_submit_internal(struct agent *agent, const char *kind, const struct domain_record *record,

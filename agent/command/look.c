@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command/internal.h"
+#include "util/str.h"
 
 /*
  * Look with the shared context. One look at a time; when its connections turn out dead they are
@@ -208,7 +209,9 @@ int agent_read_task(struct agent *agent, const char *id, unsigned wait_ms,
     struct job *job;
     int rc = 0;
 
-    snprintf(wanted, sizeof(wanted), "%s", id); /* id may lie in *task */
+    if (!str_copy(wanted, sizeof(wanted), id)) { /* a copy: id may lie in *task */
+        return err_set(err, ERR_NOT_FOUND, "no task \"%.64s\" is recorded", id);
+    }
     pthread_mutex_lock(&agent->lock);
     while ((job = agent_find_job_of_task(agent, wanted)) != NULL && wait_ms > 0 &&
            !agent->is_waking &&

@@ -176,7 +176,7 @@ static int write_down(struct agent *agent, struct task_record *task,
     memcpy(event.domain_uuid, task->domain_uuid, sizeof(event.domain_uuid));
     memcpy(event.domain_name, task->domain_name, sizeof(event.domain_name));
     memcpy(event.task_id, task->id, sizeof(event.task_id));
-    rc = store_begin(agent->store, err);
+    rc = store_transaction_begin(agent->store, err);
     if (rc != 0) {
         return rc;
     }
@@ -192,10 +192,10 @@ static int write_down(struct agent *agent, struct task_record *task,
         rc = store_event_insert(agent->store, &event, err);
     }
     if (rc != 0) {
-        store_rollback(agent->store);
+        store_transaction_rollback(agent->store);
         return rc;
     }
-    return store_commit(agent->store, err);
+    return store_transaction_commit(agent->store, err);
 }
 
 /* Make up what the client left open. */

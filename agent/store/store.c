@@ -31,7 +31,7 @@ static int read_schema_version(struct store *store, unsigned *version, struct er
 static int migrate_step(struct store *store, unsigned index, struct err *err)
 {
     char set_version[64];
-    int rc = store_begin(store, err);
+    int rc = store_transaction_begin(store, err);
 
     if (rc != 0) {
         return rc;
@@ -42,11 +42,11 @@ static int migrate_step(struct store *store, unsigned index, struct err *err)
         rc = sql_run(store, set_version, err);
     }
     if (rc != 0) {
-        store_rollback(store);
+        store_transaction_rollback(store);
         err_prefix(err, "migration %s", sql_migrations[index].name);
         return rc;
     }
-    return store_commit(store, err);
+    return store_transaction_commit(store, err);
 }
 
 static int migrate(struct store *store, struct err *err)
@@ -126,7 +126,7 @@ void store_close(struct store *store)
     free(store);
 }
 
-int store_begin(struct store *store, struct err *err)
+int store_transaction_begin(struct store *store, struct err *err)
 {
     int rc;
 
@@ -138,19 +138,19 @@ int store_begin(struct store *store, struct err *err)
     return rc;
 }
 
-int store_commit(struct store *store, struct err *err)
+int store_transaction_commit(struct store *store, struct err *err)
 {
     int rc = sql_run(store, "COMMIT", err);
 
     if (rc != 0) {
-        store_rollback(store);
+        store_transaction_rollback(store);
         return rc;
     }
     pthread_mutex_unlock(&store->lock);
     return 0;
 }
 
-void store_rollback(struct store *store)
+void store_transaction_rollback(struct store *store)
 {
     /* SQLite has already rolled back by itself after some errors; then there is nothing to do. */
     if (sqlite3_get_autocommit(store->db) == 0) {

@@ -302,36 +302,15 @@ static int decode_field(const ProtobufCFieldDescriptor *field, const json_t *val
     return rc;
 }
 
-/* "memoryBytes" is the same field as "memory_bytes". */
-static bool is_camel_case_of(const char *name, const char *field_name)
-{
-    bool upper = false;
-
-    for (; *field_name != '\0'; field_name++) {
-        char expected = *field_name;
-
-        if (expected == '_') {
-            upper = true;
-            continue;
-        }
-        if (upper && expected >= 'a' && expected <= 'z') {
-            expected = (char)(expected - 'a' + 'A');
-        }
-        upper = false;
-        if (*name++ != expected) {
-            return false;
-        }
-    }
-    return *name == '\0';
-}
-
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *type,
                                                   const char *name)
 {
     for (unsigned i = 0; i < type->n_fields; i++) {
-        const char *field_name = type->fields[i].name;
+        char json_name[64];
 
-        if (strcmp(name, field_name) == 0 || is_camel_case_of(name, field_name)) {
+        /* "memoryBytes" is the same field as "memory_bytes". */
+        field_json_name(type->fields[i].name, json_name, sizeof(json_name));
+        if (strcmp(name, json_name) == 0 || strcmp(name, type->fields[i].name) == 0) {
             return &type->fields[i];
         }
     }

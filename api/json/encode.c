@@ -152,6 +152,7 @@ static json_t *encode_message(const ProtobufCMessage *message)
 
     for (unsigned i = 0; object != NULL && i < message->descriptor->n_fields; i++) {
         const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+        char name[64];
         json_t *value;
 
         if (!is_present(field, base)) {
@@ -159,7 +160,8 @@ static json_t *encode_message(const ProtobufCMessage *message)
         }
         value = field->label == PROTOBUF_C_LABEL_REPEATED ? encode_repeated(field, base)
                                                           : encode_value(field, base + field->offset);
-        if (value == NULL || json_object_set_new(object, field->name, value) != 0) {
+        field_json_name(field->name, name, sizeof(name));
+        if (value == NULL || json_object_set_new(object, name, value) != 0) {
             json_decref(object);
             return NULL;
         }

@@ -27,3 +27,19 @@ static inline size_t field_value_size(ProtobufCType type)
         return 4;
     }
 }
+
+/** Write the JSON name of a proto field name or path: "disks[0].memory_bytes" => ...memoryBytes. */
+static inline void field_json_name(const char *name, char *out, size_t size_bytes)
+{
+    size_t used = 0;
+
+    for (; *name != '\0' && used + 1 < size_bytes; name++) {
+        if (name[0] == '_' && name[1] >= 'a' && name[1] <= 'z') {
+            name++;
+            out[used++] = (char)(*name - 'a' + 'A');
+        } else {
+            out[used++] = *name;
+        }
+    }
+    out[used] = '\0';
+}

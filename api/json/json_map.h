@@ -6,7 +6,8 @@
  * base64. Fields without presence are always written; unset messages and oneof members are not.
  *
  * Input is strict: unknown and repeated members, wrong types, numbers out of range and nesting
- * beyond a limit are refused with the path of the field at fault ("disks[1].path"). A JSON null
+ * beyond a limit are refused with the path of the field at fault, in proto names
+ * ("disks[1].path", "memory_bytes"). A JSON null
  * stands for the default, as the mapping says.
  */
 #pragma once

@@ -170,10 +170,10 @@ Test(store, rolled_back_transaction_leaves_nothing)
     struct domain_record record = sample("web", 1);
     struct task_record task = sample_task(1, "");
 
-    cr_assert_eq(store_begin(store, &err), 0);
+    cr_assert_eq(store_transaction_begin(store, &err), 0);
     cr_assert_eq(store_domain_insert(store, &record, &err), 0);
     cr_assert_eq(store_task_insert(store, &task, &err), 0);
-    store_rollback(store);
+    store_transaction_rollback(store);
 
     cr_expect_eq(store_domain_get(store, "web", &record, &err), -ERR_NOT_FOUND);
     cr_expect_eq(store_task_get(store, task.id, &task, &err), -ERR_NOT_FOUND);
@@ -270,8 +270,8 @@ static void write_until_killed(int tell_fd)
 
         snprintf(name, sizeof(name), "d%d", i);
         record = sample(name, i);
-        if (store_begin(mine, NULL) != 0 || store_domain_insert(mine, &record, NULL) != 0 ||
-            store_task_insert(mine, &task, NULL) != 0 || store_commit(mine, NULL) != 0 ||
+        if (store_transaction_begin(mine, NULL) != 0 || store_domain_insert(mine, &record, NULL) != 0 ||
+            store_task_insert(mine, &task, NULL) != 0 || store_transaction_commit(mine, NULL) != 0 ||
             write(tell_fd, &i, sizeof(i)) != (ssize_t)sizeof(i)) {
             _exit(1);
         }

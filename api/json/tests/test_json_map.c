@@ -104,7 +104,7 @@ Test(json_map, what_is_written_is_read_back_the_same)
     }
 }
 
-Test(json_map, output_has_proto_names_and_64_bit_strings)
+Test(json_map, output_has_json_names_and_64_bit_strings)
 {
     Sample__Everything m = SAMPLE__EVERYTHING__INIT;
     char *text;
@@ -113,9 +113,9 @@ Test(json_map, output_has_proto_names_and_64_bit_strings)
     m.choice_case = SAMPLE__EVERYTHING__CHOICE_LEFT;
     m.text = "not utf-8: \xff";
     cr_assert_eq(json_map_encode(&m.base, &text, &err), 0);
-    cr_expect_not_null(strstr(text, "\"big_natural\":\"5\""), "%s", text);
+    cr_expect_not_null(strstr(text, "\"bigNatural\":\"5\""), "%s", text);
     cr_expect_not_null(strstr(text, "\"left\":0"), "a set oneof member is written though 0");
-    cr_expect_null(strstr(text, "right_side"));
+    cr_expect_null(strstr(text, "rightSide"));
     cr_expect_null(strstr(text, "\"child\":"));
     cr_expect_not_null(strstr(text, "\"color\":\"COLOR_NONE\""));
     cr_expect_not_null(strstr(text, "\"words\":[]"));
