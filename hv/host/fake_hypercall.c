@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What hypercall/table.c offers to the families, for unit tests: restarts are asked for and recorded. */
+#include "fake.h"
+
+#include <hv/hypercall.h>
+
+bool fake_wants_restart;
+uint64_t fake_restart_args[5];
+
+bool hypercall_should_restart(void)
+{
+    return fake_wants_restart;
+}
+
+void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value)
+{
+    (void)v;
+    fake_restart_args[n] = value;
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vendor part of a vCPU, for unit tests: a VMCB and an FPU area that no processor ever sees. */
+#include "fake.h"
+
+#include <hv/arch/x86.h>
+#include <hv/frame.h>
+#include <hv/guest_walk.h>
+#include <hv/hypercall.h>
+#include <hv/print.h>
+
+#include "svm/svm.h"
+
+uint64_t fake_xcr0 = 7;
+
+int arch_vcpu_init(struct vcpu *v)
+{
+    v->arch.vmcb = page_alloc();
+    v->arch.fpu = page_alloc();
+    if (v->arch.vmcb == NULL || v->arch.fpu == NULL) {
+        return -XEN_ENOMEM;
+    }
+    v->arch.vmcb->cr0 = CR0_ET;
+    v->arch.vmcb->rflags = RFLAGS_RESERVED1;
+    v->arch.xcr0 = 1;
+    return 0;
+}
+
+void arch_vcpu_free(struct vcpu *v)
+{
+    page_free(v->arch.vmcb);
+    page_free(v->arch.fpu);
+}
+
+uint64_t fpu_supported_xcr0(void)
+{
+    return fake_xcr0;
+}
+
+void arch_vcpu_reset(struct vcpu *v)
+{
+    v->arch.vmcb->rip = 0xfff0;
+}
+
+void arch_vcpu_sipi(struct vcpu *v, uint8_t vector)
+{
+    v->arch.vmcb->rip = (uint64_t)vector << 12;
+}
+
+void arch_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error_code)
+{
+    (void)has_error;
+    v->arch.vmcb->event_inj = vector | EVENT_TYPE_EXC | EVENT_VALID | (uint64_t)error_code << 32;
+}
+
+void arch_inject_page_fault(struct vcpu *v, uint64_t linear, uint32_t error_code)
+{
+    v->arch.vmcb->cr2 = linear;
+    arch_inject_exception(v, EXC_PF, true, error_code);
+}
+
+unsigned arch_vcpu_cpl(const struct vcpu *v)
+{
+    return v->arch.vmcb->cpl;
+}
+
+uint64_t arch_vcpu_rip(const struct vcpu *v)
+{
+    return v->arch.vmcb->rip;
+}
+
+void arch_vcpu_advance_rip(struct vcpu *v, unsigned length)
+{
+    v->arch.vmcb->rip += length;
+}
+
+unsigned arch_vcpu_code_bits(const struct vcpu *v)
+{
+    (void)v;
+    return 64;
+}
+
+uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
+{
+    (void)v;
+    (void)segment;
+    return 0;
+}
+
+uint64_t arch_vcpu_rflags(const struct vcpu *v)
+{
+    return v->arch.vmcb->rflags;
+}
+
+void arch_vcpu_set_rflags(struct vcpu *v, uint64_t rflags)
+{
+    v->arch.vmcb->rflags = rflags;
+}
+
+uint64_t arch_vcpu_cr4(const struct vcpu *v)
+{
+    return v->arch.vmcb->cr4;
+}
+
+void arch_vcpu_paging(const struct vcpu *v, struct guest_paging *paging)
+{
+    const struct vmcb *vmcb = v->arch.vmcb;
+
+    *paging = (struct guest_paging){.cr0 = vmcb->cr0, .cr3 = vmcb->cr3, .cr4 = vmcb->cr4, .efer = vmcb->efer};
+}
