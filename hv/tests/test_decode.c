@@ -89,6 +89,22 @@ Test(decode, refusals)
     }
 }
 
+Test(decode, plain_lengths_agree_with_the_decoder)
+{
+    unsigned plain = 0;
+
+    for (size_t i = 0; i < ARRAY_SIZE(assembled); i++) {
+        unsigned length = decode_plain_length((const uint8_t *)assembled[i].bytes, assembled[i].length);
+
+        cr_expect(length == 0 || length == assembled[i].length, "%s: %u", assembled[i].text, length);
+        plain += length != 0;
+    }
+    cr_expect_gt(plain, 20);
+    cr_expect_eq(decode_plain_length((const uint8_t *)"\x0f\x01", 2), 0);
+    cr_expect_eq(decode_plain_length((const uint8_t *)"\x0f", 1), 0);
+    cr_expect_eq(decode_plain_length(NULL, 0), 0);
+}
+
 /* --- Operands ------------------------------------------------------------------------------- */
 
 #define NONE DECODE_NO_REGISTER

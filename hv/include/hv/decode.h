@@ -89,3 +89,30 @@ enum decode_result decode_instruction(const uint8_t *bytes, size_t count, unsign
 /* The offset in its segment that the memory operand means. gprs: the 16 general registers in
  * encoding order; next_rip: of the instruction after this one. */
 uint64_t decode_effective_offset(const struct decoded *insn, const uint64_t *gprs, uint64_t next_rip);
+
+/* The length of an intercepted instruction in its plain encoding, told from at most three bytes: what
+ * compilers emit, and a tenth of the work. 0: it has prefixes or is another one; decode it in full. */
+static inline unsigned decode_plain_length(const uint8_t *bytes, size_t count)
+{
+    if (count >= 1 && bytes[0] == 0xf4) {
+        return 1; /* HLT */
+    }
+    if (count < 2 || bytes[0] != 0x0f) {
+        return 0;
+    }
+    switch (bytes[1]) {
+    case 0x06: /* CLTS */
+    case 0x08: /* INVD */
+    case 0x09: /* WBINVD */
+    case 0x30: /* WRMSR */
+    case 0x31: /* RDTSC */
+    case 0x32: /* RDMSR */
+    case 0x33: /* RDPMC */
+    case 0xa2: /* CPUID */
+        return 2;
+    case 0x01: /* VMMCALL, XSETBV, RDTSCP and their like: register forms */
+        return count >= 3 && bytes[2] >= 0xc0 ? 3 : 0;
+    default:
+        return 0;
+    }
+}
