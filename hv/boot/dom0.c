@@ -107,7 +107,7 @@ static void map_memory(struct domain *d)
 
 /* --- Memory map ---------------------------------------------------------------------------------- */
 
-void dom0_add_range(struct dom0_layout *l, uint64_t start, uint64_t end, uint32_t type)
+static void add_range(struct dom0_layout *l, uint64_t start, uint64_t end, uint32_t type)
 {
     if (start >= end) {
         return;
@@ -126,7 +126,7 @@ static void make_map(const struct domain *d, struct dom0_layout *l)
         uint64_t n = ROUND_UP(range->start, PAGE_SIZE) >> PAGE_SHIFT, end = range->end >> PAGE_SHIFT;
 
         if (range->type != E820_RAM) {
-            dom0_add_range(l, range->start, range->end, range->type);
+            add_range(l, range->start, range->end, range->type);
             continue;
         }
         while (n < end) {
@@ -136,11 +136,11 @@ static void make_map(const struct domain *d, struct dom0_layout *l)
                 run++;
             }
             if (run > n && l->acpi_start >= n << PAGE_SHIFT && l->acpi_end <= run << PAGE_SHIFT) {
-                dom0_add_range(l, n << PAGE_SHIFT, l->acpi_start, E820_RAM);
-                dom0_add_range(l, l->acpi_start, l->acpi_end, E820_ACPI);
-                dom0_add_range(l, l->acpi_end, run << PAGE_SHIFT, E820_RAM);
+                add_range(l, n << PAGE_SHIFT, l->acpi_start, E820_RAM);
+                add_range(l, l->acpi_start, l->acpi_end, E820_ACPI);
+                add_range(l, l->acpi_end, run << PAGE_SHIFT, E820_RAM);
             } else {
-                dom0_add_range(l, n << PAGE_SHIFT, run << PAGE_SHIFT, E820_RAM);
+                add_range(l, n << PAGE_SHIFT, run << PAGE_SHIFT, E820_RAM);
             }
             n = run + 1;
         }

@@ -15,7 +15,6 @@
 #include <hv/frame.h>
 #include <hv/ioapic.h>
 #include <hv/iommu.h>
-#include <hv/iommu.h>
 #include <hv/pci.h>
 #include <hv/print.h>
 
@@ -79,12 +78,6 @@ static void init_virtualization(void)
     svm_maps_init();
     svm_init_cpu();
     cpuid_policy_init_system(x86_cpuid);
-    if (boot_options.iommu_off) {
-        pr_warn("iommu: off by request: dom0's devices can reach all memory, the hypervisor's and every guest's too");
-    } else if (iommu_init() != 0) {
-        halt_with_message("no usable IOMMU: without one a device can write to any memory. To run Nether all the same, "
-                          "boot it with iommu=off");
-    }
 }
 
 void boot_main(uint32_t magic, uint32_t info_paddr)

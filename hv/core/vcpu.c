@@ -29,7 +29,7 @@ static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
 
-    v->is_polling = false;
+    evtchn_poll_end(v);
     vcpu_clear_flag(v, VCPU_BLOCKED);
 }
 
@@ -160,7 +160,10 @@ void vcpu_kick(struct vcpu *v)
 {
     int cpu;
 
-    if (vcpu_has_flag(v, VCPU_BLOCKED) && !v->is_polling) {
+    if (vcpu_has_flag(v, VCPU_BLOCKED)) {
+        if (unlikely(v->is_polling)) { /* a poll ends with any event, its port's or not */
+            evtchn_poll_end(v);
+        }
         vcpu_clear_flag(v, VCPU_BLOCKED);
         return;
     }

@@ -51,14 +51,13 @@ static long poll(struct vcpu *v, uint64_t arg)
     if (rc != 0) {
         return rc;
     }
-    v->poll_port = poll.nr_ports == 1 ? ports[0] : 0;
-    WRITE_ONCE(v->is_polling, true);
+    evtchn_poll_begin(v, poll.nr_ports == 1 ? ports[0] : 0);
     vcpu_set_flag(v, VCPU_BLOCKED);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 
     if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending) || any_pending(v->domain, ports, poll.nr_ports) ||
         (poll.timeout != 0 && poll.timeout <= now_ns() + v->domain->time_offset_ns)) {
-        WRITE_ONCE(v->is_polling, false);
+        evtchn_poll_end(v);
         vcpu_clear_flag(v, VCPU_BLOCKED);
         return 0;
     }
