@@ -447,7 +447,9 @@ Test(vlapic, init_stops_a_running_vcpu_until_sipi)
     start(2);
     v1 = d->vcpus[1];
 
+    cr_expect_not(vlapic_has_init_sipi(v1));
     send(0x4500);
+    cr_expect(vlapic_has_init_sipi(v1));
     cr_expect_eq(fake.kicks[1], 1);
     vlapic_process_init_sipi(v1);
     cr_expect_eq(v1->pause_flags, VCPU_WAIT_SIPI);
@@ -458,7 +460,7 @@ Test(vlapic, init_stops_a_running_vcpu_until_sipi)
     cr_expect_eq(v1->pause_flags, 0);
     vlapic_process_init_sipi(v1);
     cr_expect_eq(fake.sipi_vector[1], 0xaa);
-    cr_expect_eq(fake.resets[1], 1);
+    cr_expect_eq(v1->pause_flags, 0);
     stop();
 }
 

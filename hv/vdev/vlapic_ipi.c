@@ -7,7 +7,7 @@
  * a note and wakes the target; the target applies it at its next door:
  *
  *   any state --INIT note, kick--> door: VCPU_WAIT_SIPI set, note taken, reset --> off the CPU
- *   waiting   --SIPI note, flags cleared--> door: (reset,) real mode at vector << 12 --> runs
+ *   waiting   --SIPI note, flags cleared--> door: reset, real mode at vector << 12 --> runs
  */
 #include <hv/vlapic.h>
 
@@ -109,14 +109,18 @@ static void apply_init_sipi(struct vcpu *v)
                                      __ATOMIC_SEQ_CST)) {
         return;
     }
-    if (note & NOTE_INIT) {
-        vlapic_reset(v);
-        arch_vcpu_reset(v);
-    }
+    /* For SIPI too: v may have been taken down by a hypercall, in any state. Twice does no harm. */
+    vlapic_reset(v);
+    arch_vcpu_reset(v);
     if (note & NOTE_SIPI) {
         vcpu_clear_flag(v, VCPU_WAIT_SIPI);
         arch_vcpu_sipi(v, note & 0xff);
     }
+}
+
+bool vlapic_has_init_sipi(const struct vcpu *v)
+{
+    return __atomic_load_n(&v->arch.vlapic->init_sipi, __ATOMIC_SEQ_CST) != 0;
 }
 
 void vlapic_process_init_sipi(struct vcpu *v)

@@ -50,6 +50,9 @@ bool vlapic_deliver(struct domain *d, uint32_t dest, bool is_logical, uint8_t de
  * another vCPU sent (the sender only leaves a note: v's registers are touched by v's own CPU alone).
  * After INIT v has VCPU_WAIT_SIPI set and is not to be entered: the scheduler must look again. */
 void vlapic_process_init_sipi(struct vcpu *v);
+/* Whether such a note waits. Who blocks v, or takes it down because it halted, sets its flag first and
+ * then asks this: a SIPI that came in between must not be slept through. */
+bool vlapic_has_init_sipi(const struct vcpu *v);
 
 /* IA32_APIC_BASE as v reads it; the enable bits decide CPUID.1:EDX.APIC and the mode. */
 uint64_t vlapic_base(const struct vcpu *v);
