@@ -15,6 +15,9 @@
 /* Requests of one domain handled before the others get their turn. */
 #define PUMP_REQUESTS 32
 
+/* Between two lines of the log about the faults of one domain. */
+#define COMPLAINT_PAUSE_S 10
+
 static void flush(struct connection *connection);
 
 static const struct connection_ops ring_ops = {.flush = flush};
@@ -245,13 +248,25 @@ void domain_set_target(struct domain *domain, domid_t target)
     record_state(domain);
 }
 
+/* A domain may fail as often as it likes; the log hears of it now and then. */
+static void complain(struct domain *domain, const char *reason)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (domain->complained_at == 0 || now.tv_sec - domain->complained_at >= COMPLAINT_PAUSE_S) {
+        domain->complained_at = now.tv_sec;
+        log_warn("d%u: connection ended: %s", domain->connection.domid, reason);
+    }
+}
+
 /* The domain broke the protocol: forget the connection, tell it why, leave everybody else alone. */
 static void fail(struct domain *domain, uint32_t ring_error)
 {
     static const char *const reasons[] = {"none", "communication", "impossible ring index",
                                           "message too long"};
 
-    log_warn("d%u: connection ended: %s", domain->connection.domid, reasons[ring_error]);
+    complain(domain, reasons[ring_error]);
     connection_reset(&domain->connection);
     clear_messages(domain);
     domain->connection.is_closed = true;

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <time.h>
 
 #include "xenstore/connection.h"
 #include "xenstore/store.h"
@@ -34,6 +35,7 @@ struct domain {
     uint32_t published;      /* the same as the domain was told */
     uint32_t produced;       /* responses put: index in the response ring */
     uint32_t ring_error;     /* XENSTORE_ERROR_*: not NONE while FAILED */
+    time_t complained_at;    /* when the log last heard of its faults (monotonic seconds) */
     bool is_ready;           /* its ring should be looked at */
     bool is_restarting_ring; /* it asked to reconnect; the page is cleared at the next flush */
     bool is_shutdown;        /* and @releaseDomain has said so */
