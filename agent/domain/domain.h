@@ -83,7 +83,7 @@ struct domain_info {
     enum domain_shutdown_reason shutdown_reason;
     uint64_t cpu_time_ns;      /* all vCPUs together, since creation */
     uint64_t memory_bytes;     /* held now */
-    uint64_t max_memory_bytes; /* may hold at most */
+    uint64_t max_memory_bytes; /* may hold at most; 0: no limit (dom0) */
     uint32_t vcpus_online;
     uint32_t vcpus_max;
 };

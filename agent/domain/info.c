@@ -23,6 +23,9 @@
 #define LIST_BATCH   64
 #define DOMAINS_MAX  32768
 
+/* From here on a limit in pages says that there is none: dom0's. */
+#define PAGES_LIMITED (1ull << 40)
+
 static void fill_info(struct domain_ctx *ctx, const struct domctl_info *from,
                       struct domain_info *info)
 {
@@ -31,7 +34,7 @@ static void fill_info(struct domain_ctx *ctx, const struct domctl_info *from,
         .shutdown_reason = DOMAIN_SHUTDOWN_NONE,
         .cpu_time_ns = from->cpu_time_ns,
         .memory_bytes = from->pages * PAGE_BYTES,
-        .max_memory_bytes = from->pages_max * PAGE_BYTES,
+        .max_memory_bytes = from->pages_max < PAGES_LIMITED ? from->pages_max * PAGE_BYTES : 0,
         .vcpus_online = from->vcpus_online,
         .vcpus_max = from->vcpu_id_max + 1,
     };
