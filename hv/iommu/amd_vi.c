@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AMD-Vi (AMD IOMMU specification 48882). All IOMMUs of the host share one device table, with an entry for
- * every requester id: blocked (valid, no translation, no permission), or translating through the p2m of the
+ * every requester id: blocked (an empty table, no permission), or translating through the p2m of the
  * domain that has it. Interrupts pass unmapped for now.
  *
  * A flush is a command and a wait for its completion. An IOMMU that stops answering could let its
@@ -98,6 +98,7 @@ static struct iommu iommus[IVRS_MAX_IOMMUS];
 static unsigned iommu_count;
 static struct ivrs_info ivrs;
 static struct device_entry *device_table;
+static mfn_t empty_table;
 static volatile uint64_t *wait_done; /* one word an IOMMU, written by COMPLETION_WAIT */
 static uint64_t wait_sequence;
 static bool is_reading_events, must_poll;
@@ -182,16 +183,19 @@ static uint64_t domain_tag(const struct domain *d)
     return d ? d->domid + 1u : 0;
 }
 
+/* For d, or for nobody: through an empty table and without permission. */
 static void write_entry(uint16_t bdf, const struct domain *d)
 {
     struct device_entry *e = &device_table[bdf];
-    uint64_t translation = DTE_VALID | DTE_TRANSLATION;
+    uint64_t blocked = DTE_VALID | DTE_TRANSLATION | DTE_4_LEVELS | empty_table.n << PAGE_SHIFT;
+    uint64_t translation = blocked;
 
     if (d) {
-        translation |= DTE_4_LEVELS | d->p2m.root.n << PAGE_SHIFT | DTE_READ | DTE_WRITE;
+        translation = DTE_VALID | DTE_TRANSLATION | DTE_4_LEVELS | d->p2m.root.n << PAGE_SHIFT |
+                      DTE_READ | DTE_WRITE;
     }
     /* The hardware reads an entry in two halves: translate for nobody while its tag changes. */
-    WRITE_ONCE(e->translation, DTE_VALID | DTE_TRANSLATION);
+    WRITE_ONCE(e->translation, blocked);
     WRITE_ONCE(e->domain, domain_tag(d));
     __atomic_thread_fence(__ATOMIC_RELEASE);
     WRITE_ONCE(e->translation, translation);
@@ -328,17 +332,21 @@ static void report_event(uint64_t first, uint64_t second)
                      bdf >> 3 & 31, bdf & 7, first & EVENT_WRITE ? "writing" : "reading", second,
                      first >> 32 & 0xffff);
     } else {
-        printk_guest("iommu: event %u: %016lx %016lx", code, first, second);
+        printk_guest("iommu: event %u, device %02x:%02x.%u: %016lx %016lx", code, bdf >> 8, bdf >> 3 & 31,
+                     bdf & 7, first, second);
     }
 }
 
+/* An entry is there when it is not zero, as we leave what was read: the tail register can be ahead of what is
+ * written, and QEMU before 9 neither moves it nor writes the code. */
 static void read_events(struct iommu *io)
 {
-    uint32_t tail = (uint32_t)read_reg(io, REG_EVENT_TAIL) & (LOG_BYTES - 1);
-
-    while (io->event_head != tail) {
+    for (;;) {
         volatile uint64_t *event = &io->events[io->event_head / 8];
 
+        if (event[0] == 0 && event[1] == 0) {
+            break;
+        }
         report_event(event[0], event[1]);
         event[0] = event[1] = 0;
         io->event_head = (io->event_head + ENTRY_BYTES) % LOG_BYTES;
@@ -457,7 +465,8 @@ static int create_tables(void)
     mfn_t table = frame_alloc_hv(TABLE_ORDER, NODE_ANY);
 
     wait_done = page_alloc();
-    if (mfn_is_none(table) || !wait_done) {
+    empty_table = frame_alloc_hv(ORDER_4K, NODE_ANY);
+    if (mfn_is_none(table) || mfn_is_none(empty_table) || !wait_done) {
         return -XEN_ENOMEM;
     }
     device_table = mfn_to_virt(table);
