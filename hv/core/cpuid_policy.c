@@ -22,10 +22,11 @@
 
 #define F(name) XEN_X86_FEATURE_##name
 
+/* clang-format off */
 /* Features of the host that a guest may have: what the hardware does alone under SVM and
  * nested paging, and what svm/ saves, restores or emulates. Everything else stays hidden: MCE and
- * MCA, MONITOR, TSC_DEADLINE, performance counters, IBS, SVM itself, speculation controls (their MSRs
- * are not switched), XSAVES, PKU, topology extensions, LA57, SGX, SEV. */
+ * MCA, MONITOR, TSC_DEADLINE, performance counters, IBS, SVM itself, speculation controls (their
+ * MSRs are not switched), XSAVES, PKU, topology extensions, LA57, SGX, SEV. */
 static const uint16_t guest_features[] = {
     F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(MTRR), F(PGE),
     F(CMOV), F(PAT), F(PSE36), F(CLFLUSH), F(MMX), F(FXSR), F(SSE), F(SSE2), F(SS), F(HTT),
@@ -74,27 +75,29 @@ static const struct {
     {F(AVX512F), F(AVX2)},          {F(AVX512DQ), F(AVX512F)},      {F(AVX512_IFMA), F(AVX512F)},
     {F(AVX512CD), F(AVX512F)},      {F(AVX512BW), F(AVX512F)},      {F(AVX512VL), F(AVX512F)},
     {F(AVX512_VBMI), F(AVX512BW)},  {F(AVX512_VBMI2), F(AVX512BW)}, {F(AVX512_VNNI), F(AVX512F)},
-    {F(AVX512_BITALG), F(AVX512BW)}, {F(AVX512_VPOPCNTDQ), F(AVX512F)}, {F(AVX512_BF16), F(AVX512BW)},
-    {F(INVPCID), F(PCID)},          {F(PAGE1GB), F(LM)},            {F(PCID), F(LM)},
+    {F(AVX512_BITALG), F(AVX512BW)}, {F(AVX512_VPOPCNTDQ), F(AVX512F)},
+    {F(AVX512_BF16), F(AVX512BW)},  {F(INVPCID), F(PCID)},          {F(PAGE1GB), F(LM)},
+    {F(PCID), F(LM)},
 };
+/* clang-format on */
 
-/* Leaves, other than features, that guests see as the host has them, with a mask for each register. */
+/* Leaves, other than features, that guests see as the host has them, with a mask for each register.
+ */
 static const struct {
     uint32_t leaf;
     struct cpuid_regs mask;
 } copied_leaves[] = {
-    {0x00000000, {0, ~0U, ~0U, ~0U}},                /* vendor */
-    {0x00000001, {~0U, 0x0000ff00, 0, 0}},           /* family, model, stepping; CLFLUSH size */
-    {EXT_BASE + 0x00, {0, ~0U, ~0U, ~0U}},           /* vendor */
-    {EXT_BASE + 0x01, {~0U, ~0U, 0, 0}},             /* family; package and brand */
-    {EXT_BASE + 0x02, {~0U, ~0U, ~0U, ~0U}},         /* name */
-    {EXT_BASE + 0x03, {~0U, ~0U, ~0U, ~0U}},
-    {EXT_BASE + 0x04, {~0U, ~0U, ~0U, ~0U}},
-    {EXT_BASE + 0x05, {~0U, ~0U, ~0U, ~0U}},         /* L1 cache and TLBs */
-    {EXT_BASE + 0x06, {~0U, ~0U, ~0U, ~0U}},         /* L2 and L3 */
-    {EXT_BASE + 0x08, {0x0000ffff, 0, 0, 0}},        /* address widths */
-    {EXT_BASE + 0x19, {~0U, ~0U, 0, 0}},             /* 1 GiB TLBs */
-    {EXT_BASE + 0x1a, {~0U, 0, 0, 0}},               /* performance hints */
+    {0x00000000, {0, ~0U, ~0U, ~0U}},        /* vendor */
+    {0x00000001, {~0U, 0x0000ff00, 0, 0}},   /* family, model, stepping; CLFLUSH size */
+    {EXT_BASE + 0x00, {0, ~0U, ~0U, ~0U}},   /* vendor */
+    {EXT_BASE + 0x01, {~0U, ~0U, 0, 0}},     /* family; package and brand */
+    {EXT_BASE + 0x02, {~0U, ~0U, ~0U, ~0U}}, /* name */
+    {EXT_BASE + 0x03, {~0U, ~0U, ~0U, ~0U}},  {EXT_BASE + 0x04, {~0U, ~0U, ~0U, ~0U}},
+    {EXT_BASE + 0x05, {~0U, ~0U, ~0U, ~0U}},  /* L1 cache and TLBs */
+    {EXT_BASE + 0x06, {~0U, ~0U, ~0U, ~0U}},  /* L2 and L3 */
+    {EXT_BASE + 0x08, {0x0000ffff, 0, 0, 0}}, /* address widths */
+    {EXT_BASE + 0x19, {~0U, ~0U, 0, 0}},      /* 1 GiB TLBs */
+    {EXT_BASE + 0x1a, {~0U, 0, 0, 0}},        /* performance hints */
 };
 
 /* x87, SSE, AVX, the three of AVX-512. */
@@ -239,7 +242,8 @@ static void settle_xstate(struct cpuid_policy *p)
     uint64_t xcr0 = 0;
 
     if (has(p, F(XSAVE))) {
-        xcr0 = XCR0_X87_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0) | (has(p, F(AVX512F)) ? XCR0_AVX512 : 0);
+        xcr0 =
+            XCR0_X87_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0) | (has(p, F(AVX512F)) ? XCR0_AVX512 : 0);
     }
     p->xstate[0] = (struct cpuid_regs){.eax = xcr0};
     if (xcr0 != 0) {
@@ -286,7 +290,8 @@ static void read_raw(struct cpuid_policy *p, struct cpuid_regs (*read)(uint32_t,
     for (uint32_t subleaf = 0; max_basic >= 0xd && subleaf < CPUID_XSTATE_COUNT; subleaf++) {
         p->xstate[subleaf] = read(0xd, subleaf);
     }
-    for (uint32_t n = 0; n < CPUID_EXT_COUNT && max_ext >= EXT_BASE && n <= max_ext - EXT_BASE; n++) {
+    for (uint32_t n = 0; n < CPUID_EXT_COUNT && max_ext >= EXT_BASE && n <= max_ext - EXT_BASE;
+         n++) {
         p->ext[n] = read(EXT_BASE + n, 0);
     }
     p->basic[7] = p->basic[0xb] = p->basic[0xd] = (struct cpuid_regs){0};
@@ -294,7 +299,8 @@ static void read_raw(struct cpuid_policy *p, struct cpuid_regs (*read)(uint32_t,
 
 static struct cpuid_regs masked(struct cpuid_regs r, struct cpuid_regs mask)
 {
-    return (struct cpuid_regs){r.eax & mask.eax, r.ebx & mask.ebx, r.ecx & mask.ecx, r.edx & mask.edx};
+    return (struct cpuid_regs){r.eax & mask.eax, r.ebx & mask.ebx, r.ecx & mask.ecx,
+                               r.edx & mask.edx};
 }
 
 static void make_max(struct cpuid_policy *p, const struct cpuid_policy *host)
@@ -446,7 +452,8 @@ static void query_hypervisor_tsc(struct vcpu *v, uint32_t subleaf, struct cpuid_
     }
 }
 
-static void query_hypervisor(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
+static void query_hypervisor(struct vcpu *v, uint32_t leaf, uint32_t subleaf,
+                             struct cpuid_regs *out)
 {
     *out = (struct cpuid_regs){0};
     if (leaf > v->domain->cpuid->hypervisor_max) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPUID policies as the control ABI carries them (XEN_SYSCTL_get_cpu_policy, XEN_DOMCTL_{get,set}_cpu_policy):
- * an array of leaves, one of MSRs. What comes in may only take away from the maximum policy.
+ * CPUID policies as the control ABI carries them (XEN_SYSCTL_get_cpu_policy,
+ * XEN_DOMCTL_{get,set}_cpu_policy): an array of leaves, one of MSRs. What comes in may only take
+ * away from the maximum policy.
  */
 #include <hv/cpuid_policy.h>
 
@@ -147,15 +148,24 @@ static void name_feature_word(unsigned word, struct cpuid_policy_error *error)
     static const struct {
         uint32_t leaf, subleaf;
     } place[CPUID_FEATURE_WORDS] = {
-        {1, XEN_CPUID_NO_SUBLEAF},          {1, XEN_CPUID_NO_SUBLEAF},
-        {0x80000001, XEN_CPUID_NO_SUBLEAF}, {0x80000001, XEN_CPUID_NO_SUBLEAF},
-        {0xd, 1},                           {7, 0},
-        {7, 0},                             {0x80000007, XEN_CPUID_NO_SUBLEAF},
-        {0x80000008, XEN_CPUID_NO_SUBLEAF}, {7, 0},
-        {7, 1},                             {0x80000021, XEN_CPUID_NO_SUBLEAF},
-        {7, 1},                             {7, 2},
-        {7, 1},                             {7, 1},
-        {~0U, ~0U},                         {~0U, ~0U},
+        {1, XEN_CPUID_NO_SUBLEAF},
+        {1, XEN_CPUID_NO_SUBLEAF},
+        {0x80000001, XEN_CPUID_NO_SUBLEAF},
+        {0x80000001, XEN_CPUID_NO_SUBLEAF},
+        {0xd, 1},
+        {7, 0},
+        {7, 0},
+        {0x80000007, XEN_CPUID_NO_SUBLEAF},
+        {0x80000008, XEN_CPUID_NO_SUBLEAF},
+        {7, 0},
+        {7, 1},
+        {0x80000021, XEN_CPUID_NO_SUBLEAF},
+        {7, 1},
+        {7, 2},
+        {7, 1},
+        {7, 1},
+        {~0U, ~0U},
+        {~0U, ~0U},
         {0x80000021, XEN_CPUID_NO_SUBLEAF},
     };
 
@@ -185,7 +195,8 @@ static int check_limits(const struct cpuid_policy *p, const struct cpuid_policy 
 
     if (p->basic[0].eax > max->basic[0].eax) {
         leaf = 0;
-    } else if (p->ext[0].eax > max->ext[0].eax || (p->ext[0].eax != 0 && p->ext[0].eax < EXT_BASE)) {
+    } else if (p->ext[0].eax > max->ext[0].eax ||
+               (p->ext[0].eax != 0 && p->ext[0].eax < EXT_BASE)) {
         leaf = EXT_BASE;
     } else if (p->feat[0].eax > max->feat[0].eax) {
         *error = (struct cpuid_policy_error){7, 0, ~0U};
@@ -203,7 +214,8 @@ static int check_limits(const struct cpuid_policy *p, const struct cpuid_policy 
 static int check_msrs(const xen_msr_entry_t *msrs, uint32_t count, struct cpuid_policy_error *error)
 {
     for (uint32_t n = 0; n < count; n++) {
-        bool is_known = msrs[n].idx == MSR_INTEL_PLATFORM_INFO || msrs[n].idx == MSR_ARCH_CAPABILITIES;
+        bool is_known =
+            msrs[n].idx == MSR_INTEL_PLATFORM_INFO || msrs[n].idx == MSR_ARCH_CAPABILITIES;
 
         if (!is_known || msrs[n].flags != 0 || msrs[n].val != 0) {
             error->msr = msrs[n].idx;
@@ -214,7 +226,8 @@ static int check_msrs(const xen_msr_entry_t *msrs, uint32_t count, struct cpuid_
 }
 
 int cpuid_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, uint32_t nr_leaves,
-                     const xen_msr_entry_t *msrs, uint32_t nr_msrs, struct cpuid_policy_error *error)
+                     const xen_msr_entry_t *msrs, uint32_t nr_msrs,
+                     struct cpuid_policy_error *error)
 {
     struct cpuid_policy wanted = *d->cpuid;
     struct cpuid_policy max = *cpuid_policy_system(XEN_SYSCTL_cpu_policy_hvm_max);

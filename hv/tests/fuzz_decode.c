@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libFuzzer harness of the instruction decoder. First byte: the mode; the rest: the code. Build:
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Ihv/include hv/tests/fuzz_decode.c hv/vdev/decode.c
+ *   clang -g -O1 -fsanitize=fuzzer,address,undefined -Ihv/include hv/tests/fuzz_decode.c
+ * hv/vdev/decode.c
  */
 #include <hv/decode.h>
 

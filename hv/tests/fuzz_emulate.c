@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libFuzzer harness of instruction emulation: any code with any registers on a vCPU with an xAPIC page and
- * the IO-APICs. It may refuse and it may inject faults; it must end, and stay within its own memory. Build:
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -DHV_HOSTED -D__XEN_TOOLS__ -Ihv/include
- *       hv/tests/fuzz_emulate.c hv/tests/vdev_fakes.c hv/vdev/{decode,emulate,mmio,vioapic,vlapic*}.c
+ * libFuzzer harness of instruction emulation: any code with any registers on a vCPU with an xAPIC
+ * page and the IO-APICs. It may refuse and it may inject faults; it must end, and stay within its
+ * own memory. Build: clang -g -O1 -fsanitize=fuzzer,address,undefined -DHV_HOSTED -D__XEN_TOOLS__
+ * -Ihv/include hv/tests/fuzz_emulate.c hv/tests/vdev_fakes.c
+ * hv/vdev/{decode,emulate,mmio,vioapic,vlapic*}.c
  */
 #include <hv/hypercall.h>
 #include <hv/mmio.h>
@@ -41,8 +42,9 @@ static void stop(struct domain *d)
 /* Addresses at which something is, and their neighbours. */
 static uint64_t pick_address(uint8_t selector, uint16_t offset)
 {
-    static const uint64_t bases[] = {0xfee00000, 0xfec00000, 0xfec00ff0, 0xfec01000, 0xfedffff8, 0, 0x5000, 0xff000,
-                                     0x7fffffffffffUL, ~0UL - 0xfff, 0x900000};
+    static const uint64_t bases[] = {
+        0xfee00000, 0xfec00000, 0xfec00ff0,       0xfec01000,   0xfedffff8, 0,
+        0x5000,     0xff000,    0x7fffffffffffUL, ~0UL - 0xfff, 0x900000};
 
     return bases[selector % ARRAY_SIZE(bases)] + (offset & 0xfff);
 }
@@ -65,7 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     v = d->vcpus[0];
     gprs = &v->arch.gprs.rax;
     for (unsigned reg = 0; reg < 8; reg++) {
-        gprs[reg] = gprs[reg + 8] = pick_address(data[2 + reg], (uint16_t)(data[10 + reg] << 4 | reg));
+        gprs[reg] = gprs[reg + 8] =
+            pick_address(data[2 + reg], (uint16_t)(data[10 + reg] << 4 | reg));
     }
     gprs[1] = data[1] >> 3; /* REP counts */
     fake.rip = 0x2000 - (data[18] & 15);

@@ -12,7 +12,7 @@
 
 #include "vdev_fakes.h"
 
-#define F(name) XEN_X86_FEATURE_##name
+#define F(name)   XEN_X86_FEATURE_##name
 #define BIT(name) (1U << (F(name) % 32))
 
 /* Every bit of every feature leaf is set: whatever a guest sees beyond the list is a leak. */
@@ -21,15 +21,16 @@ static bool host_has_osxsave;
 static struct cpuid_regs host_cpuid(uint32_t leaf, uint32_t subleaf)
 {
     static const struct cpuid_regs components[] = {
-        [2] = {256, 576, 0, 0}, [5] = {64, 1088, 0, 0}, [6] = {512, 1152, 0, 0}, [7] = {1024, 1664, 0, 0},
-        [9] = {8, 2688, 0, 0},
+        [2] = {256, 576, 0, 0},   [5] = {64, 1088, 0, 0}, [6] = {512, 1152, 0, 0},
+        [7] = {1024, 1664, 0, 0}, [9] = {8, 2688, 0, 0},
     };
 
     switch (leaf) {
     case 0:
         return (struct cpuid_regs){0x10, 0x68747541, 0x444d4163, 0x69746e65};
     case 1:
-        return (struct cpuid_regs){0x00a20f10, 0x05100800, ~0U ^ (host_has_osxsave ? 0 : BIT(OSXSAVE)), ~0U};
+        return (struct cpuid_regs){0x00a20f10, 0x05100800,
+                                   ~0U ^ (host_has_osxsave ? 0 : BIT(OSXSAVE)), ~0U};
     case 7:
         return (struct cpuid_regs){subleaf == 0 ? 2 : ~0U, ~0U, ~0U, ~0U};
     case 0xd:
@@ -90,10 +91,12 @@ static bool is_zero(struct cpuid_regs r)
 Test(cpuid_policy, hides_what_guests_may_not_have)
 {
     static const uint16_t hidden[] = {
-        F(MCE), F(MCA), F(DS), F(ACPI), F(MONITOR), F(VMX), F(TSC_DEADLINE), F(SVM), F(IBS), F(LWP),
-        F(NODEID_MSR), F(TOPOEXT), F(DBEXT), F(XSAVES), F(SGX), F(TSC_ADJUST), F(PKU), F(CET_SS),
-        F(HW_PSTATE), F(CPB), F(IBPB), F(IBRS), F(AMD_STIBP), F(AMD_SSBD), F(VIRT_SSBD), F(PQM),
-        F(RTM), F(HLE), F(MPX), F(AUTO_IBRS), F(OSVW), F(SKINIT), F(EXTAPIC), F(ENQCMD), F(ARCH_CAPS),
+        F(MCE),          F(MCA),    F(DS),      F(ACPI),       F(MONITOR),    F(VMX),
+        F(TSC_DEADLINE), F(SVM),    F(IBS),     F(LWP),        F(NODEID_MSR), F(TOPOEXT),
+        F(DBEXT),        F(XSAVES), F(SGX),     F(TSC_ADJUST), F(PKU),        F(CET_SS),
+        F(HW_PSTATE),    F(CPB),    F(IBPB),    F(IBRS),       F(AMD_STIBP),  F(AMD_SSBD),
+        F(VIRT_SSBD),    F(PQM),    F(RTM),     F(HLE),        F(MPX),        F(AUTO_IBRS),
+        F(OSVW),         F(SKINIT), F(EXTAPIC), F(ENQCMD),     F(ARCH_CAPS),
     };
 
     start(2, true);
@@ -210,7 +213,8 @@ Test(cpuid_policy, topology_is_one_story_in_all_leaves)
         r = query(last, 0xb, 0);
         cr_expect(r.eax == 1 && r.ebx == 1 && r.ecx == 0x100 && r.edx == 2 * last);
         r = query(last, 0xb, 1);
-        cr_expect(r.eax == cases[i].bits && r.ebx == cases[i].vcpus && r.ecx == 0x201 && r.edx == 2 * last);
+        cr_expect(r.eax == cases[i].bits && r.ebx == cases[i].vcpus && r.ecx == 0x201 &&
+                  r.edx == 2 * last);
         r = query(last, 0xb, 2);
         cr_expect(r.eax == 0 && r.ebx == 0 && r.ecx == 2 && r.edx == 2 * last);
         r = query(last, 0x80000008, 0);
@@ -256,8 +260,9 @@ Test(cpuid_policy, leaf_7_is_bounded)
 
 Test(cpuid_policy, leaves_out_of_range_are_zero)
 {
-    static const uint32_t leaves[] = {0xe, 0x10, 0x3fffffff, 0x40000100, 0x40000006, 0x7fffffff,
-                                      0x80000022, 0x80000023, 0x8fffffff, 0xffffffff, 0xc0000000};
+    static const uint32_t leaves[] = {0xe,        0x10,       0x3fffffff, 0x40000100,
+                                      0x40000006, 0x7fffffff, 0x80000022, 0x80000023,
+                                      0x8fffffff, 0xffffffff, 0xc0000000};
 
     start(1, true);
     for (size_t i = 0; i < ARRAY_SIZE(leaves); i++) {
@@ -283,7 +288,8 @@ Test(cpuid_policy, hypervisor_leaves)
     r = query(1, 0x40000003, 1);
     cr_expect(r.eax == 0x55667788 && r.ebx == 0x11223344 && r.ecx == 0x80000000 && r.edx == 1);
     r = query(1, 0x40000004, 0);
-    cr_expect_eq(r.eax, XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT | XEN_HVM_CPUID_UPCALL_VECTOR);
+    cr_expect_eq(r.eax, XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
+                            XEN_HVM_CPUID_UPCALL_VECTOR);
     cr_expect(r.ebx == 1 && r.ecx == 3);
     cr_expect(is_zero(query(1, 0x40000004, 1)));
     stop();
@@ -360,10 +366,12 @@ Test(cpuid_policy, buffers_that_are_too_small_are_refused)
     start(1, true);
     nr_leaves = 10;
     nr_msrs = CPUID_MAX_MSRS;
-    cr_expect_eq(cpuid_policy_serialise(d->cpuid, leaves, &nr_leaves, msrs, &nr_msrs), -XEN_ENOBUFS);
+    cr_expect_eq(cpuid_policy_serialise(d->cpuid, leaves, &nr_leaves, msrs, &nr_msrs),
+                 -XEN_ENOBUFS);
     nr_leaves = CPUID_MAX_LEAVES;
     nr_msrs = 1;
-    cr_expect_eq(cpuid_policy_serialise(d->cpuid, leaves, &nr_leaves, msrs, &nr_msrs), -XEN_ENOBUFS);
+    cr_expect_eq(cpuid_policy_serialise(d->cpuid, leaves, &nr_leaves, msrs, &nr_msrs),
+                 -XEN_ENOBUFS);
     stop();
 }
 
@@ -436,7 +444,8 @@ Test(cpuid_policy, refuses_more_than_the_maximum_and_names_it)
         struct cpuid_policy before = *d->cpuid;
         struct cpuid_policy_error error;
 
-        leaves[0] = (xen_cpuid_leaf_t){bad[i].leaf, bad[i].subleaf, bad[i].a, bad[i].b, bad[i].c, bad[i].d};
+        leaves[0] =
+            (xen_cpuid_leaf_t){bad[i].leaf, bad[i].subleaf, bad[i].a, bad[i].b, bad[i].c, bad[i].d};
         cr_expect_eq(cpuid_policy_set(d, leaves, 1, msrs, 0, &error), bad[i].rc, "case %zu", i);
         cr_expect_eq(error.leaf, bad[i].leaf, "case %zu: leaf %x", i, error.leaf);
         cr_expect_eq(error.subleaf, bad[i].subleaf, "case %zu: subleaf %x", i, error.subleaf);

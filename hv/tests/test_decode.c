@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vdev/decode.c: against the assembler's own lengths, by hand for the operands, and with random bytes. */
+/* vdev/decode.c: against the assembler's own lengths, by hand for the operands, and with random
+ * bytes. */
 #include <hv/decode.h>
 
 #include <criterion/criterion.h>
@@ -66,16 +67,16 @@ Test(decode, refusals)
         const char *bytes;
         enum decode_result result;
     } cases[] = {
-        {64, "\x06\0\0\0", DECODE_INVALID},               /* push es */
-        {64, "\x60\0\0\0", DECODE_INVALID},               /* pusha */
-        {64, "\x9a\0\0\0", DECODE_INVALID},               /* far call */
+        {64, "\x06\0\0\0", DECODE_INVALID}, /* push es */
+        {64, "\x60\0\0\0", DECODE_INVALID}, /* pusha */
+        {64, "\x9a\0\0\0", DECODE_INVALID}, /* far call */
         {64, "\xea\0\0\0", DECODE_INVALID},
         {64, "\x82\xc0\0\0", DECODE_INVALID},
         {64, "\xd6\0\0\0", DECODE_INVALID},
         {64, "\x0f\x04\0\0", DECODE_INVALID},
         {32, "\x0f\x0a\0\0", DECODE_INVALID},
-        {32, "\xc7\xc8\0\0\0\0", DECODE_INVALID},         /* group 11, reg 1 */
-        {64, "\xc5\xf8\x77\0", DECODE_UNSUPPORTED},       /* vzeroupper */
+        {32, "\xc7\xc8\0\0\0\0", DECODE_INVALID},   /* group 11, reg 1 */
+        {64, "\xc5\xf8\x77\0", DECODE_UNSUPPORTED}, /* vzeroupper */
         {32, "\xc5\xf8\x77\0", DECODE_UNSUPPORTED},
         {64, "\xc4\xe2\x79\x18\x07", DECODE_UNSUPPORTED}, /* vbroadcastss */
         {64, "\x62\xf1\x7c\x48\x10\x07", DECODE_UNSUPPORTED},
@@ -94,9 +95,11 @@ Test(decode, plain_lengths_agree_with_the_decoder)
     unsigned plain = 0;
 
     for (size_t i = 0; i < ARRAY_SIZE(assembled); i++) {
-        unsigned length = decode_plain_length((const uint8_t *)assembled[i].bytes, assembled[i].length);
+        unsigned length =
+            decode_plain_length((const uint8_t *)assembled[i].bytes, assembled[i].length);
 
-        cr_expect(length == 0 || length == assembled[i].length, "%s: %u", assembled[i].text, length);
+        cr_expect(length == 0 || length == assembled[i].length, "%s: %u", assembled[i].text,
+                  length);
         plain += length != 0;
     }
     cr_expect_gt(plain, 20);
@@ -111,6 +114,7 @@ Test(decode, plain_lengths_agree_with_the_decoder)
 
 Test(decode, operands)
 {
+    /* clang-format off */
     static const struct {
         unsigned bits;
         const char *bytes;
@@ -162,13 +166,15 @@ Test(decode, operands)
           .memory_size = 2, .address_size = 8, .base = NONE, .index = NONE, .segment = DECODE_DS,
           .rep = 0xf3}},
     };
+    /* clang-format on */
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         const struct decoded *want = &cases[i].want;
         struct decoded got;
 
-        cr_assert_eq(decode_instruction((const uint8_t *)cases[i].bytes, want->length, cases[i].bits, &got),
-                     DECODE_OK, "case %zu", i);
+        cr_assert_eq(
+            decode_instruction((const uint8_t *)cases[i].bytes, want->length, cases[i].bits, &got),
+            DECODE_OK, "case %zu", i);
         cr_expect_eq(got.length, want->length, "case %zu length", i);
         cr_expect_eq(got.op, want->op, "case %zu op", i);
         cr_expect_eq(got.form, want->form, "case %zu form", i);

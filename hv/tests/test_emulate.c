@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vdev/mmio.c and vdev/emulate.c. Arithmetic and moves are compared with the processor the test runs
- * on: the same bytes are executed on plain memory, and emulated on a device that is memory too.
+ * vdev/mmio.c and vdev/emulate.c. Arithmetic and moves are compared with the processor the test
+ * runs on: the same bytes are executed on plain memory, and emulated on a device that is memory
+ * too.
  */
 #include <hv/decode.h>
 #include <hv/hypercall.h>
@@ -14,9 +15,9 @@
 
 #include "vdev_fakes.h"
 
-#define DEVICE   0x800000UL /* beyond the fake RAM */
-#define CODE     0x1000UL
-#define FLAGS    0x8d5UL    /* CF PF AF ZF SF OF */
+#define DEVICE 0x800000UL /* beyond the fake RAM */
+#define CODE   0x1000UL
+#define FLAGS  0x8d5UL /* CF PF AF ZF SF OF */
 
 static struct domain *d;
 static struct vcpu *v;
@@ -44,7 +45,8 @@ static uint64_t device_read(struct vcpu *reader, void *data, uint64_t gpa, unsig
     return value;
 }
 
-static void device_write(struct vcpu *writer, void *data, uint64_t gpa, unsigned size, uint64_t value)
+static void device_write(struct vcpu *writer, void *data, uint64_t gpa, unsigned size,
+                         uint64_t value)
 {
     (void)writer;
     (void)data;
@@ -59,7 +61,9 @@ static void start(void)
     d = fake_domain(1);
     v = d->vcpus[0];
     cr_assert_eq(vlapic_init(v), 0);
-    cr_assert_eq(mmio_register(d, gfn(DEVICE >> PAGE_SHIFT), gfn((DEVICE >> PAGE_SHIFT) + 2), &device_ops, NULL), 0);
+    cr_assert_eq(mmio_register(d, gfn(DEVICE >> PAGE_SHIFT), gfn((DEVICE >> PAGE_SHIFT) + 2),
+                               &device_ops, NULL),
+                 0);
     memset(registers, 0, sizeof(registers));
     accesses = misaligned = widest = 0;
     fake.rip = CODE;
@@ -104,6 +108,7 @@ __asm__(".text\n"
         "    pop %rbx\n"
         "    ret\n");
 
+/* clang-format off */
 /* Padded with zeros; the decoder, tested elsewhere, says how long each is. */
 static const char same_as_native[][16] = {
     /* memory operand [rdi], register rcx or rax */
@@ -124,6 +129,7 @@ static const char same_as_native[][16] = {
     "\xf6\x07\x80", "\xf7\x07\x11\x22\x33\x84", "\x48\xf7\x07\x11\x22\x33\x84",
     "\x86\x0f", "\x66\x87\x0f", "\x87\x0f", "\x48\x87\x0f", "\xf0\x83\x0f\x01", "\x0f\xc3\x0f",
 };
+/* clang-format on */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -134,8 +140,19 @@ static uint64_t next_random(uint64_t *state)
 /* A random number; often one at which carries and signs change. */
 static uint64_t edgy_random(uint64_t *state)
 {
-    static const uint64_t edges[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff, 0x80000000UL,
-                                     0xffffffffUL, 0x7fffffffffffffffUL, 0x8000000000000000UL, ~0UL};
+    static const uint64_t edges[] = {0,
+                                     1,
+                                     0x7f,
+                                     0x80,
+                                     0xff,
+                                     0x7fff,
+                                     0x8000,
+                                     0x7fffffff,
+                                     0x80000000UL,
+                                     0xffffffffUL,
+                                     0x7fffffffffffffffUL,
+                                     0x8000000000000000UL,
+                                     ~0UL};
     uint64_t r = next_random(state);
 
     return r % 3 == 0 ? edges[r / 3 % ARRAY_SIZE(edges)] : next_random(state);
@@ -153,23 +170,26 @@ static void compare_once(const char *bytes, uint8_t *code, uint64_t *state)
     memcpy(&registers[0x10], &memory, 8);
     run_native(&n);
 
-    cr_assert_eq(mmio_emulate(v, DEVICE + 0x10, (const uint8_t *)bytes, 15, false), 0, "%02x %02x %02x",
-                 (uint8_t)bytes[0], (uint8_t)bytes[1], (uint8_t)bytes[2]);
+    cr_assert_eq(mmio_emulate(v, DEVICE + 0x10, (const uint8_t *)bytes, 15, false), 0,
+                 "%02x %02x %02x", (uint8_t)bytes[0], (uint8_t)bytes[1], (uint8_t)bytes[2]);
 
     memcpy(&memory, &registers[0x10], 8);
     cr_assert_eq(memory, native_memory, "%02x %02x: memory %lx, not %lx", (uint8_t)bytes[0],
                  (uint8_t)bytes[1], memory, native_memory);
     cr_assert_eq(v->arch.gprs.rcx, n.rcx, "%02x %02x: rcx", (uint8_t)bytes[0], (uint8_t)bytes[1]);
     cr_assert_eq(v->arch.gprs.rax, n.rax);
-    cr_assert_eq(fake.rflags & FLAGS & ~0x10UL, n.rflags & FLAGS & ~0x10UL, "%02x %02x: flags %lx, not %lx",
-                 (uint8_t)bytes[0], (uint8_t)bytes[1], fake.rflags, n.rflags);
-    cr_assert_gt(fake.rip, rip, "%02x %02x: exception %d", (uint8_t)bytes[0], (uint8_t)bytes[1], fake.exception);
+    cr_assert_eq(fake.rflags & FLAGS & ~0x10UL, n.rflags & FLAGS & ~0x10UL,
+                 "%02x %02x: flags %lx, not %lx", (uint8_t)bytes[0], (uint8_t)bytes[1], fake.rflags,
+                 n.rflags);
+    cr_assert_gt(fake.rip, rip, "%02x %02x: exception %d", (uint8_t)bytes[0], (uint8_t)bytes[1],
+                 fake.exception);
     fake.rip = rip;
 }
 
 Test(emulate, does_what_the_processor_does)
 {
-    uint8_t *code = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    uint8_t *code = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t state = 42;
 
     cr_assert_neq(code, MAP_FAILED);
@@ -177,7 +197,8 @@ Test(emulate, does_what_the_processor_does)
     for (size_t i = 0; i < ARRAY_SIZE(same_as_native); i++) {
         struct decoded insn;
 
-        cr_assert_eq(decode_instruction((const uint8_t *)same_as_native[i], 16, 64, &insn), DECODE_OK);
+        cr_assert_eq(decode_instruction((const uint8_t *)same_as_native[i], 16, 64, &insn),
+                     DECODE_OK);
         memcpy(code, same_as_native[i], insn.length);
         code[insn.length] = 0xc3;
         for (unsigned round = 0; round < 300; round++) {
@@ -235,8 +256,10 @@ Test(emulate, crossing_from_ram_into_the_device)
     start();
     /* The device follows the RAM here. */
     mmio_unregister(d, gfn(DEVICE >> PAGE_SHIFT));
-    cr_assert_eq(mmio_register(d, gfn(FAKE_MEMORY_SIZE >> PAGE_SHIFT), gfn((FAKE_MEMORY_SIZE >> PAGE_SHIFT) + 1),
-                               &(const struct mmio_ops){device_read, device_write}, NULL), 0);
+    cr_assert_eq(mmio_register(d, gfn(FAKE_MEMORY_SIZE >> PAGE_SHIFT),
+                               gfn((FAKE_MEMORY_SIZE >> PAGE_SHIFT) + 1),
+                               &(const struct mmio_ops){device_read, device_write}, NULL),
+                 0);
     cr_expect(mmio_is_claimed(v, FAKE_MEMORY_SIZE));
     cr_expect_not(mmio_is_claimed(v, FAKE_MEMORY_SIZE - 1));
     cr_expect_not(mmio_is_claimed(v, DEVICE));
@@ -268,8 +291,8 @@ Test(emulate, refuses_what_it_does_not_know)
 
     cr_expect_eq(emulate("\x0f\x11\x07", 3, DEVICE), -XEN_EOPNOTSUPP); /* movups [rdi], xmm0 */
     cr_expect_eq(emulate("\xff\x37", 2, DEVICE), -XEN_EOPNOTSUPP);     /* push [rdi] */
-    cr_expect_eq(emulate("\x50", 1, DEVICE), -XEN_EOPNOTSUPP);         /* push rax: its stack is there */
-    cr_expect_eq(emulate("\x89\xc0", 2, DEVICE), -XEN_EOPNOTSUPP);     /* mov eax, eax */
+    cr_expect_eq(emulate("\x50", 1, DEVICE), -XEN_EOPNOTSUPP); /* push rax: its stack is there */
+    cr_expect_eq(emulate("\x89\xc0", 2, DEVICE), -XEN_EOPNOTSUPP); /* mov eax, eax */
     cr_expect_eq(emulate("\xc5\xf8\x11\x07", 4, DEVICE), -XEN_EOPNOTSUPP);
     cr_expect_eq(accesses, 0);
     cr_expect_eq(fake.rip, CODE);
@@ -282,7 +305,8 @@ Test(emulate, invalid_and_too_long_instructions_fault)
 
     cr_expect_eq(emulate("\x06", 1, DEVICE), 0);
     cr_expect_eq(fake.exception, 6);
-    cr_expect_eq(emulate("\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x90", 16, DEVICE), 0);
+    cr_expect_eq(
+        emulate("\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x66\x90", 16, DEVICE), 0);
     cr_expect_eq(fake.exception, 13);
     stop();
 }
@@ -422,7 +446,8 @@ Test(mmio, a_full_table_refuses)
 
     start();
     while (rc == 0) {
-        rc = mmio_register(d, gfn(0x10000 - 2 * count), gfn(0x10001 - 2 * count), &device_ops, NULL);
+        rc =
+            mmio_register(d, gfn(0x10000 - 2 * count), gfn(0x10001 - 2 * count), &device_ops, NULL);
         count++;
     }
     cr_expect_eq(rc, -XEN_ENOSPC);

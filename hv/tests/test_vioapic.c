@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vdev/vioapic.c: registers, and the way of an interrupt from the real pin to the vLAPIC and back. */
+/* vdev/vioapic.c: registers, and the way of an interrupt from the real pin to the vLAPIC and back.
+ */
 #include <hv/hypercall.h>
 #include <hv/mmio.h>
 #include <hv/vioapic.h>
@@ -83,7 +84,8 @@ Test(vioapic, registers_look_like_the_host_s)
     cr_expect_eq(read_reg(CHIP0, 0x10 + 48), ~0U, "beyond the last pin");
     cr_expect_eq(read_reg(CHIP0, 3), ~0U);
     write_reg(CHIP0, 0x10 + 2 * 5, 0xffffffff);
-    cr_expect_eq(read_reg(CHIP0, 0x10 + 2 * 5), 0x1afff, "delivery status and remote IRR are read-only");
+    cr_expect_eq(read_reg(CHIP0, 0x10 + 2 * 5), 0x1afff,
+                 "delivery status and remote IRR are read-only");
     write_reg(CHIP0, 0x11 + 2 * 5, 0xffffffff);
     cr_expect_eq(read_reg(CHIP0, 0x11 + 2 * 5), 0xff000000);
     cr_expect_eq(mmio_read(v, CHIP0, 4), 0x11 + 2 * 5);

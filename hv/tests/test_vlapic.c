@@ -8,11 +8,11 @@
 #include "../vdev/vlapic_state.h"
 #include "vdev_fakes.h"
 
-#define MSR(offset)    (0x800U + ((offset) >> 4))
-#define SVR_ON         0x1ffU
-#define MSR_BASE       0x1bU
-#define BASE_OFF       (APIC_BASE_ADDRESS | APIC_BASE_BSP)
-#define BASE_XAPIC     (BASE_OFF | APIC_BASE_ENABLE)
+#define MSR(offset) (0x800U + ((offset) >> 4))
+#define SVR_ON      0x1ffU
+#define MSR_BASE    0x1bU
+#define BASE_OFF    (APIC_BASE_ADDRESS | APIC_BASE_BSP)
+#define BASE_XAPIC  (BASE_OFF | APIC_BASE_ENABLE)
 
 static struct domain *d;
 static struct vcpu *v0;
@@ -198,12 +198,23 @@ Test(vlapic, x2apic_refuses_what_is_reserved)
         uint32_t offset;
         uint64_t value;
     } bad[] = {
-        {APIC_ID, 0},          {APIC_VERSION, 0},        {APIC_LDR, 1},
-        {APIC_DFR, 0},         {APIC_ICR2, 0},           {APIC_EOI, 1},
-        {APIC_ESR, 1},         {APIC_TPR, 0x100},        {APIC_SVR, 0x1000},
-        {APIC_LVT_TIMER, 1U << 18}, {APIC_TIMER_NOW, 0}, {APIC_ICR, 1U << 12},
-        {APIC_SELF_IPI, 0x100}, {APIC_TPR, 1UL << 32},   {0x3a0, 0},
-        {0x000, 0},            {APIC_TIMER_DIV, 4},
+        {APIC_ID, 0},
+        {APIC_VERSION, 0},
+        {APIC_LDR, 1},
+        {APIC_DFR, 0},
+        {APIC_ICR2, 0},
+        {APIC_EOI, 1},
+        {APIC_ESR, 1},
+        {APIC_TPR, 0x100},
+        {APIC_SVR, 0x1000},
+        {APIC_LVT_TIMER, 1U << 18},
+        {APIC_TIMER_NOW, 0},
+        {APIC_ICR, 1U << 12},
+        {APIC_SELF_IPI, 0x100},
+        {APIC_TPR, 1UL << 32},
+        {0x3a0, 0},
+        {0x000, 0},
+        {APIC_TIMER_DIV, 4},
     };
     uint64_t value;
 
@@ -294,16 +305,17 @@ Test(vlapic, x2apic_destinations)
         bool is_logical;
         unsigned who;
     } cases[] = {
-        {0, false, 0x1},         {2, false, 0x2},          {6, false, 0x8},
-        {1, false, 0},           {8, false, 0},            {0xffffffff, false, 0xf},
-        {0xff, false, 0xf},      {0x00000001, true, 0x1},  {0x00000044, true, 0xa},
-        {0x00010001, true, 0},   {0xffffffff, true, 0xf},  {0x00000002, true, 0},
+        {0, false, 0x1},       {2, false, 0x2},         {6, false, 0x8},
+        {1, false, 0},         {8, false, 0},           {0xffffffff, false, 0xf},
+        {0xff, false, 0xf},    {0x00000001, true, 0x1}, {0x00000044, true, 0xa},
+        {0x00010001, true, 0}, {0xffffffff, true, 0xf}, {0x00000002, true, 0},
     };
 
     start(4);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         uint8_t vector = 0x40 + i;
-        bool taken = vlapic_deliver(d, cases[i].dest, cases[i].is_logical, APIC_FIXED, vector, false);
+        bool taken =
+            vlapic_deliver(d, cases[i].dest, cases[i].is_logical, APIC_FIXED, vector, false);
 
         cr_expect_eq(who_has(vector), cases[i].who, "dest %x logical %d: %x", cases[i].dest,
                      cases[i].is_logical, who_has(vector));
@@ -514,7 +526,7 @@ Test(vlapic, periodic_timer_goes_on_until_stopped)
 
     start(1);
     set(v0, APIC_LVT_TIMER, APIC_LVT_PERIODIC | 0xee);
-    set(v0, APIC_TIMER_DIV, 0x3); /* by 16: 160 ns */
+    set(v0, APIC_TIMER_DIV, 0x3);   /* by 16: 160 ns */
     set(v0, APIC_TIMER_INIT, 6250); /* 1 ms */
 
     for (unsigned i = 0; i < 10; i++) {

@@ -281,7 +281,8 @@ uint64_t arch_vcpu_cr4(const struct vcpu *v)
 
 /* --- Guest memory: linear is physical ------------------------------------------------------- */
 
-int guest_walk(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *gpa, uint32_t *error_code)
+int guest_walk(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *gpa,
+               uint32_t *error_code)
 {
     (void)v;
     if ((linear & PAGE_MASK) == fake.unmapped_linear) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What stands below the virtual devices in their unit tests: one domain with up to eight vCPUs, a
- * clock that the test moves, 1 MiB of guest memory mapped one to one, and records of what the devices asked for.
+ * clock that the test moves, 1 MiB of guest memory mapped one to one, and records of what the
+ * devices asked for.
  */
 #pragma once
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The instruction decoder (APM vol. 3, chapter 1 and appendix A). Two tables say of each opcode which
- * fields follow it and what it does; one pass over the bytes fills the description in this order:
- * prefixes, opcode, ModRM and SIB, displacement, immediate.
+ * The instruction decoder (APM vol. 3, chapter 1 and appendix A). Two tables say of each opcode
+ * which fields follow it and what it does; one pass over the bytes fills the description in this
+ * order: prefixes, opcode, ModRM and SIB, displacement, immediate.
  */
 #include <hv/decode.h>
 
 /* Fields that follow an opcode. */
-#define M    0x0001U /* ModRM */
-#define IB   0x0002U /* immediate byte, sign-extended */
-#define IW   0x0004U /* immediate word */
-#define IZ   0x0008U /* immediate of the operand size, at most 4 bytes */
-#define IV   0x0010U /* immediate of the operand size */
-#define MO   0x0020U /* moffs: an address */
-#define FAR  0x0040U /* selector and offset */
+#define M   0x0001U /* ModRM */
+#define IB  0x0002U /* immediate byte, sign-extended */
+#define IW  0x0004U /* immediate word */
+#define IZ  0x0008U /* immediate of the operand size, at most 4 bytes */
+#define IV  0x0010U /* immediate of the operand size */
+#define MO  0x0020U /* moffs: an address */
+#define FAR 0x0040U /* selector and offset */
 /* Properties. */
 #define B    0x0080U /* operands are bytes */
 #define D64  0x0100U /* 64-bit operands by default in 64-bit code */
@@ -30,12 +30,18 @@ struct opcode {
     uint8_t op, form;
 };
 
-#define E(flags)     {(flags), DECODE_OTHER, DECODE_FORM_NONE}
-#define E2(flags)    E(flags), E(flags)
-#define E4(flags)    E2(flags), E2(flags)
-#define E8(flags)    E4(flags), E4(flags)
-#define E16(flags)   E8(flags), E8(flags)
-#define OP(flags, name, form_name) {(flags), DECODE_##name, DECODE_FORM_##form_name}
+#define E(flags)                                                                                   \
+    {                                                                                              \
+        (flags), DECODE_OTHER, DECODE_FORM_NONE                                                    \
+    }
+#define E2(flags)  E(flags), E(flags)
+#define E4(flags)  E2(flags), E2(flags)
+#define E8(flags)  E4(flags), E4(flags)
+#define E16(flags) E8(flags), E8(flags)
+#define OP(flags, name, form_name)                                                                 \
+    {                                                                                              \
+        (flags), DECODE_##name, DECODE_FORM_##form_name                                            \
+    }
 
 /* The six forms every ALU operation has. */
 #define ALU(name)                                                                                  \
@@ -60,13 +66,16 @@ static const struct opcode one_byte[256] = {
     /* 70 */ E16(IB | D64),
     /* 80 */ OP(M | IB | B | GRP1, ADD, RM_IMM), OP(M | IZ | GRP1, ADD, RM_IMM),
              OP(M | IB | B | GRP1 | N64, ADD, RM_IMM), OP(M | IB | GRP1, ADD, RM_IMM),
-    /* 84 */ OP(M | B, TEST, RM_REG), OP(M, TEST, RM_REG), OP(M | B, XCHG, RM_REG), OP(M, XCHG, RM_REG),
+    /* 84 */ OP(M | B, TEST, RM_REG), OP(M, TEST, RM_REG), OP(M | B, XCHG, RM_REG),
+             OP(M, XCHG, RM_REG),
     /* 88 */ OP(M | B, MOV, RM_REG), OP(M, MOV, RM_REG), OP(M | B, MOV, REG_RM), OP(M, MOV, REG_RM),
     /* 8C */ E(M), E(M), E(M), E(M | D64),
     /* 90 */ E8(0), E2(0), E(FAR | N64), E(0), E2(D64), E2(0),
-    /* A0 */ OP(MO | B, MOV, ACC_MEM), OP(MO, MOV, ACC_MEM), OP(MO | B, MOV, MEM_ACC), OP(MO, MOV, MEM_ACC),
+    /* A0 */ OP(MO | B, MOV, ACC_MEM), OP(MO, MOV, ACC_MEM), OP(MO | B, MOV, MEM_ACC),
+             OP(MO, MOV, MEM_ACC),
     /* A4 */ OP(B, MOVS, STRING), OP(0, MOVS, STRING), E(B), E(0),
-    /* A8 */ OP(IB | B, TEST, ACC_IMM), OP(IZ, TEST, ACC_IMM), OP(B, STOS, STRING), OP(0, STOS, STRING),
+    /* A8 */ OP(IB | B, TEST, ACC_IMM), OP(IZ, TEST, ACC_IMM), OP(B, STOS, STRING),
+             OP(0, STOS, STRING),
     /* AC */ OP(B, LODS, STRING), OP(0, LODS, STRING), E(B), E(0),
     /* B0 */ E8(IB | B), E8(IV),
     /* C0 */ E(M | IB | B), E(M | IB), E(IW | D64), E(D64), E2(M | N64),
@@ -89,10 +98,12 @@ static const struct opcode two_byte[256] = {
     /* 70 */ E4(M | IB), E2(M), E(M), E(0), E(M), E(M), E2(X), E4(M),
     /* 80 */ E16(IZ | D64),
     /* 90 */ E16(M | B),
-    /* A0 */ E2(D64), E(0), E(M), E(M | IB), E(M), E2(X), E2(D64), E(0), E(M), E(M | IB), E(M), E2(M),
+    /* A0 */ E2(D64), E(0), E(M), E(M | IB), E(M), E2(X), E2(D64), E(0), E(M), E(M | IB), E(M),
+             E2(M),
     /* B0 */ E(M | B), E(M), E4(M), OP(M, MOVZX, REG_RM), OP(M, MOVZX, REG_RM),
     /* B8 */ E2(M), E(M | IB), E(M), E2(M), OP(M, MOVSX, REG_RM), OP(M, MOVSX, REG_RM),
-    /* C0 */ E(M | B), E(M), E(M | IB), OP(M, MOV, RM_REG), E(M | IB), E(M | IB), E(M | IB), E(M), E8(0),
+    /* C0 */ E(M | B), E(M), E(M | IB), OP(M, MOV, RM_REG), E(M | IB), E(M | IB), E(M | IB),
+             E(M), E8(0),
     /* D0 */ E16(M),
     /* E0 */ E16(M),
     /* F0 */ E16(M),
@@ -199,8 +210,8 @@ static uint8_t take_prefixes(struct cursor *c, struct decoded *out)
 
 /* --- Opcode ------------------------------------------------------------------------------- */
 
-/* Whether C4, C5, 62 or 8F begins one of the vector encodings: in 64-bit code always (8F: when ModRM.reg is
- * not 0), else when a memory form of LES, LDS or BOUND is excluded by mod == 3. */
+/* Whether C4, C5, 62 or 8F begins one of the vector encodings: in 64-bit code always (8F: when
+ * ModRM.reg is not 0), else when a memory form of LES, LDS or BOUND is excluded by mod == 3. */
 static bool is_vector_encoding(const struct cursor *c, uint8_t opcode)
 {
     uint8_t next;
@@ -341,8 +352,8 @@ static void take_modrm(struct cursor *c, struct decoded *out, uint16_t flags)
     }
 }
 
-/* What depends on ModRM.reg or on prefixes that stand for part of the opcode. Returns the flags that say
- * which immediate follows. */
+/* What depends on ModRM.reg or on prefixes that stand for part of the opcode. Returns the flags
+ * that say which immediate follows. */
 static uint16_t refine(struct cursor *c, struct decoded *out, uint16_t flags)
 {
     uint8_t reg = out->reg & 7;
@@ -360,7 +371,8 @@ static uint16_t refine(struct cursor *c, struct decoded *out, uint16_t flags)
         if (reg != 7 || out->has_memory) {
             c->result = DECODE_INVALID;
         }
-    } else if (out->opcode_map == 1 && out->opcode == 0x78 && (c->operand_prefix || out->rep == 0xf2)) {
+    } else if (out->opcode_map == 1 && out->opcode == 0x78 &&
+               (c->operand_prefix || out->rep == 0xf2)) {
         return flags | IW; /* EXTRQ and INSERTQ: two immediate bytes */
     }
     return flags;
@@ -408,14 +420,14 @@ static void set_narrow_source(struct decoded *out)
 enum decode_result decode_instruction(const uint8_t *bytes, size_t count, unsigned code_bits,
                                       struct decoded *out)
 {
-    struct cursor c = {.bytes = bytes, .count = count, .code_bits = code_bits,
-                       .segment = DECODE_NO_REGISTER};
+    struct cursor c = {
+        .bytes = bytes, .count = count, .code_bits = code_bits, .segment = DECODE_NO_REGISTER};
     const struct opcode *opcode;
     uint16_t flags;
     uint8_t first;
 
-    *out = (struct decoded){.base = DECODE_NO_REGISTER, .index = DECODE_NO_REGISTER, .scale = 1,
-                            .segment = DECODE_DS};
+    *out = (struct decoded){
+        .base = DECODE_NO_REGISTER, .index = DECODE_NO_REGISTER, .scale = 1, .segment = DECODE_DS};
     first = take_prefixes(&c, out);
     if (c.result != DECODE_OK) {
         return c.result;
@@ -448,7 +460,8 @@ enum decode_result decode_instruction(const uint8_t *bytes, size_t count, unsign
     return c.result;
 }
 
-uint64_t decode_effective_offset(const struct decoded *insn, const uint64_t *gprs, uint64_t next_rip)
+uint64_t decode_effective_offset(const struct decoded *insn, const uint64_t *gprs,
+                                 uint64_t next_rip)
 {
     uint64_t offset = (uint64_t)insn->displacement;
 

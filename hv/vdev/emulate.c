@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Emulation of the instruction that touched device memory: moves, widening moves, ALU operations
- * with a memory operand, exchanges, and the string moves. The description comes from the decoder; an
- * operation reads its operands, computes, writes back, and only then moves RIP, so that a fault on the way
- * leaves everything as before the instruction (string moves: before the present step).
+ * with a memory operand, exchanges, and the string moves. The description comes from the decoder;
+ * an operation reads its operands, computes, writes back, and only then moves RIP, so that a fault
+ * on the way leaves everything as before the instruction (string moves: before the present step).
  */
 #include <hv/mmio.h>
 
@@ -13,12 +13,12 @@
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 
-#define FLAG_CF (1UL << 0)
-#define FLAG_PF (1UL << 2)
-#define FLAG_AF (1UL << 4)
-#define FLAG_ZF (1UL << 6)
-#define FLAG_SF (1UL << 7)
-#define FLAG_OF (1UL << 11)
+#define FLAG_CF   (1UL << 0)
+#define FLAG_PF   (1UL << 2)
+#define FLAG_AF   (1UL << 4)
+#define FLAG_ZF   (1UL << 6)
+#define FLAG_SF   (1UL << 7)
+#define FLAG_OF   (1UL << 11)
 #define FLAGS_ALU (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 /* Steps of a repeated string move in one exit: the rest comes again after the door. */
@@ -88,7 +88,8 @@ static bool is_canonical(uint64_t linear)
 static int translate(struct emulation *e, uint64_t linear, bool is_write, bool may_use_fault,
                      uint64_t *gpa)
 {
-    unsigned access = (is_write ? WALK_WRITE : WALK_READ) | (arch_vcpu_cpl(e->v) == 3 ? WALK_USER : 0);
+    unsigned access =
+        (is_write ? WALK_WRITE : WALK_READ) | (arch_vcpu_cpl(e->v) == 3 ? WALK_USER : 0);
     uint32_t error_code;
 
     if (may_use_fault && !e->gpa_is_old && ((linear ^ e->gpa) & (PAGE_SIZE - 1)) == 0) {
@@ -126,7 +127,8 @@ static int prepare_operand(struct emulation *e, uint64_t linear, unsigned size, 
     rc = translate(e, linear, is_write, may_use_fault && o->size[1] == 0, &o->gpa[0]);
     if (rc == 0 && o->size[1] != 0) {
         linear += o->size[0];
-        rc = translate(e, e->code_bits == 64 ? linear : (uint32_t)linear, is_write, false, &o->gpa[1]);
+        rc = translate(e, e->code_bits == 64 ? linear : (uint32_t)linear, is_write, false,
+                       &o->gpa[1]);
     }
     return rc;
 }
@@ -165,8 +167,8 @@ static uint64_t add(uint64_t a, uint64_t b, uint64_t carry, unsigned size, uint6
     /* Carry out of the top bit, from the operands' and the result's top bits. */
     bool carries = ((a & b) | ((a | b) & ~sum)) & sign;
 
-    *flags = result_flags(sum, size) | (carries ? FLAG_CF : 0) | ((a ^ b ^ sum) & 0x10 ? FLAG_AF : 0) |
-             (~(a ^ b) & (a ^ sum) & sign ? FLAG_OF : 0);
+    *flags = result_flags(sum, size) | (carries ? FLAG_CF : 0) |
+             ((a ^ b ^ sum) & 0x10 ? FLAG_AF : 0) | (~(a ^ b) & (a ^ sum) & sign ? FLAG_OF : 0);
     return sum;
 }
 
@@ -221,7 +223,8 @@ static uint64_t compute(struct emulation *e, uint64_t dst, uint64_t src, bool *i
 
 /* --- Instructions ------------------------------------------------------------------------- */
 
-static uint64_t segment_offset_to_linear(const struct emulation *e, unsigned segment, uint64_t offset)
+static uint64_t segment_offset_to_linear(const struct emulation *e, unsigned segment,
+                                         uint64_t offset)
 {
     return arch_vcpu_segment_base(e->v, segment) + offset;
 }
@@ -248,7 +251,8 @@ static bool is_memory_source(const struct emulation *e)
 /* register <- memory: moves and ALU operations. */
 static void load(struct emulation *e, const struct operand *o)
 {
-    unsigned reg = e->insn.form == DECODE_FORM_ACC_MEM ? 0 : e->insn.reg, size = e->insn.operand_size;
+    unsigned reg = e->insn.form == DECODE_FORM_ACC_MEM ? 0 : e->insn.reg,
+             size = e->insn.operand_size;
     uint64_t value = read_operand(e, o);
     bool is_written = true;
 
@@ -325,12 +329,14 @@ static int string_step(struct emulation *e, int64_t delta)
     int rc = 0;
 
     if (has_source) {
-        rc = prepare_operand(e, segment_offset_to_linear(e, e->insn.segment, low_bytes(e->gprs[RSI], address_size)),
-                             size, false, !has_destination, &source);
+        rc = prepare_operand(
+            e, segment_offset_to_linear(e, e->insn.segment, low_bytes(e->gprs[RSI], address_size)),
+            size, false, !has_destination, &source);
     }
     if (rc == 0 && has_destination) {
-        rc = prepare_operand(e, segment_offset_to_linear(e, DECODE_ES, low_bytes(e->gprs[RDI], address_size)), size,
-                             true, !has_source, &destination);
+        rc = prepare_operand(
+            e, segment_offset_to_linear(e, DECODE_ES, low_bytes(e->gprs[RDI], address_size)), size,
+            true, !has_source, &destination);
     }
     if (rc != 0) {
         return rc;
@@ -380,8 +386,8 @@ static int emulate_string(struct emulation *e)
 
 /* --- The whole ---------------------------------------------------------------------------- */
 
-/* The bytes the CPU handed over end early or are not there: fetches them. If the guest's own tables refuse
- * a byte that is needed, that is the guest's page fault. */
+/* The bytes the CPU handed over end early or are not there: fetches them. If the guest's own tables
+ * refuse a byte that is needed, that is the guest's page fault. */
 static int fetch_and_decode(struct emulation *e)
 {
     uint8_t bytes[DECODE_MAX_LENGTH];
@@ -424,8 +430,8 @@ static int run(struct emulation *e)
 
 int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t count, bool fallback)
 {
-    struct emulation e = {.v = v, .gpa = gpa, .gprs = &v->arch.gprs.rax,
-                          .code_bits = arch_vcpu_code_bits(v)};
+    struct emulation e = {
+        .v = v, .gpa = gpa, .gprs = &v->arch.gprs.rax, .code_bits = arch_vcpu_code_bits(v)};
     int rc = 0;
 
     if (!fallback && !mmio_is_claimed(v, gpa)) {

@@ -76,7 +76,8 @@ static int create_table(struct domain *d)
         return -XEN_ENOMEM;
     }
     spin_init(&m->lock, LOCK_RANK_MMIO);
-    if (!__atomic_compare_exchange_n(&d->mmio, &none, m, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+    if (!__atomic_compare_exchange_n(&d->mmio, &none, m, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
         page_free(m); /* another CPU was first */
     }
     return 0;
@@ -148,7 +149,8 @@ static bool find(struct domain *d, uint64_t gpa, struct mmio_region *region)
 
 /* --- The xAPIC page of the vCPU that looks ------------------------------------------------- */
 
-/* Registers are 32 bits wide at 16-byte steps; what lies between reads as 0 (APM vol. 2, 16.3.2). */
+/* Registers are 32 bits wide at 16-byte steps; what lies between reads as 0 (APM vol. 2, 16.3.2).
+ */
 static uint64_t xapic_read(struct vcpu *v, void *data, uint64_t gpa, unsigned size)
 {
     unsigned offset = gpa & (PAGE_SIZE - 1);
@@ -216,7 +218,8 @@ uint64_t mmio_read(struct vcpu *v, uint64_t gpa, unsigned size)
     }
     for (unsigned done = 0, piece; done < size; done += piece) {
         piece = aligned_piece(gpa + done, size - done);
-        value |= low_bytes(region.ops->read(v, region.data, gpa + done, piece), piece) << (8 * done);
+        value |= low_bytes(region.ops->read(v, region.data, gpa + done, piece), piece)
+                 << (8 * done);
     }
     return value;
 }

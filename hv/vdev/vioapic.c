@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtual IO-APICs of the hardware domain (Intel 82093AA, and the EOI register of version 0x20). An
- * unmasked virtual pin is connected to the real one through a host vector. Edges pass through; a level
- * is held, that is, its real pin is masked from the interrupt until the guest's EOI, because the
- * host's own EOI would let it fire again at once.
+ * The virtual IO-APICs of the hardware domain (Intel 82093AA, and the EOI register of version
+ * 0x20). An unmasked virtual pin is connected to the real one through a host vector. Edges pass
+ * through; a level is held, that is, its real pin is masked from the interrupt until the guest's
+ * EOI, because the host's own EOI would let it fire again at once.
  *
- *   real pin fires --pin_fired--> remote IRR set, real pin held --guest EOI, vioapic_eoi--> released
+ *   real pin fires --pin_fired--> remote IRR set, real pin held --guest EOI, vioapic_eoi-->
+ * released
  */
 #include <hv/vioapic.h>
 
@@ -50,7 +51,7 @@
 
 struct vioapic_pin {
     struct domain *domain;
-    uint64_t rte;        /* as the guest reads it */
+    uint64_t rte; /* as the guest reads it */
     uint32_t gsi;
     uint8_t host_vector; /* 0: never connected */
     bool is_held;        /* real pin masked although the guest's entry is not */
@@ -339,7 +340,8 @@ static int create_chip(struct domain *d, const struct ioapic_info *info)
 {
     struct vioapic *io = d->vioapic;
     unsigned pin_count = MIN(info->pin_count, MAX_PINS);
-    unsigned order = order_for(sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin));
+    unsigned order =
+        order_for(sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin));
     mfn_t m = frame_alloc_hv(order, NODE_ANY);
     struct vioapic_chip *chip;
 

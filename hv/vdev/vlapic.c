@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The local APIC's registers: what is pending (IRR), what is in service (ISR), which priority that
- * gives, and the two ways to reach them, the xAPIC page and the x2APIC MSRs (APM vol. 2, chapter 16).
- * No lock: other CPUs only set IRR bits and leave notes, atomically; the rest is the vCPU's own.
+ * gives, and the two ways to reach them, the xAPIC page and the x2APIC MSRs (APM vol. 2, chapter
+ * 16). No lock: other CPUs only set IRR bits and leave notes, atomically; the rest is the vCPU's
+ * own.
  */
 #include <hv/vlapic.h>
 
@@ -17,7 +18,8 @@
 
 #include "vlapic_state.h"
 
-#define VLAPIC_VERSION 0x00050014U /* integrated APIC, six LVT entries, no EOI-broadcast suppression */
+#define VLAPIC_VERSION                                                                             \
+    0x00050014U /* integrated APIC, six LVT entries, no EOI-broadcast suppression */
 
 _Static_assert(sizeof(struct vlapic) <= PAGE_SIZE, "a vlapic is one page");
 
@@ -160,8 +162,8 @@ static int find_pending(struct vcpu *v)
     int vector = highest_vector(l, APIC_IRR);
 
     if (vector < 0) {
-        /* Clear, then look again: a bit set before the clear is seen here, one set after it sets the
-         * flag again. */
+        /* Clear, then look again: a bit set before the clear is seen here, one set after it sets
+         * the flag again. */
         __atomic_store_n(&l->pending, 0, __ATOMIC_SEQ_CST);
         vector = highest_vector(l, APIC_IRR);
         if (vector < 0) {
@@ -252,11 +254,11 @@ void vlapic_error(struct vcpu *v, uint32_t errors)
 /* --- Registers ---------------------------------------------------------------------------- */
 
 enum {
-    REG_R = 1 << 0,    /* readable in both modes */
-    REG_W = 1 << 1,    /* writable in both modes */
-    REG_XR = 1 << 2,   /* readable in xAPIC mode only */
-    REG_XW = 1 << 3,   /* writable in xAPIC mode only */
-    REG_X2W = 1 << 4,  /* writable in x2APIC mode only */
+    REG_R = 1 << 0,   /* readable in both modes */
+    REG_W = 1 << 1,   /* writable in both modes */
+    REG_XR = 1 << 2,  /* readable in xAPIC mode only */
+    REG_XW = 1 << 3,  /* writable in xAPIC mode only */
+    REG_X2W = 1 << 4, /* writable in x2APIC mode only */
 };
 
 struct apic_register {
@@ -264,8 +266,12 @@ struct apic_register {
     uint32_t mask; /* bits that a write changes; others are reserved: #GP in x2APIC mode */
 };
 
-#define READ_ONLY   {REG_R, 0}
-#define READ_ONLY_8 READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY
+#define READ_ONLY                                                                                  \
+    {                                                                                              \
+        REG_R, 0                                                                                   \
+    }
+#define READ_ONLY_8                                                                                \
+    READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY
 
 /* By offset >> 4. A register that is not listed does not exist. */
 static const struct apic_register registers[64] = {
@@ -362,8 +368,9 @@ static void write_register(struct vcpu *v, uint32_t offset, uint32_t value)
         break;
     case APIC_ICR:
         *vlapic_reg(l, offset) = value;
-        vlapic_send_ipi(v, value, vlapic_is_x2apic(l) ? *vlapic_reg(l, APIC_ICR2)
-                                                      : *vlapic_reg(l, APIC_ICR2) >> 24);
+        vlapic_send_ipi(v, value,
+                        vlapic_is_x2apic(l) ? *vlapic_reg(l, APIC_ICR2)
+                                            : *vlapic_reg(l, APIC_ICR2) >> 24);
         break;
     case APIC_SELF_IPI:
         vlapic_send_ipi(v, 1U << 18 | value, 0);
@@ -421,7 +428,8 @@ int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
         *value = l->base;
         return 0;
     }
-    if (!vlapic_is_x2apic(l) || offset > APIC_SELF_IPI || !(registers[offset >> 4].access & REG_R)) {
+    if (!vlapic_is_x2apic(l) || offset > APIC_SELF_IPI ||
+        !(registers[offset >> 4].access & REG_R)) {
         return -XEN_EINVAL;
     }
     *value = read_register(l, offset);

@@ -3,8 +3,8 @@
  * Who an interrupt message is for, and what it does there: IPIs from the ICR, messages of devices
  * (MSI and IO-APIC), and INIT/SIPI, by which one vCPU starts another.
  *
- * INIT and SIPI change all of the target's state, which is its own CPU's to touch. The sender leaves
- * a note and wakes the target; the target applies it at its next door:
+ * INIT and SIPI change all of the target's state, which is its own CPU's to touch. The sender
+ * leaves a note and wakes the target; the target applies it at its next door:
  *
  *   any state --INIT note, kick--> door: VCPU_WAIT_SIPI set, note taken, reset --> off the CPU
  *   waiting   --SIPI note, flags cleared--> door: reset, real mode at vector << 12 --> runs

@@ -13,7 +13,8 @@
 
 struct vcpu;
 
-/* Register offsets in the xAPIC page (APM vol. 2, table 16-2). x2APIC MSR: 0x800 + (offset >> 4). */
+/* Register offsets in the xAPIC page (APM vol. 2, table 16-2). x2APIC MSR: 0x800 + (offset >> 4).
+ */
 #define APIC_ID         0x020U
 #define APIC_VERSION    0x030U
 #define APIC_TPR        0x080U
@@ -78,8 +79,8 @@ struct vlapic {
     uint32_t init_sipi;   /* NOTE_* for the vCPU's next door */
 
     struct timer timer;
-    uint64_t timer_deadline_ns;  /* of the running count; 0: stopped */
-    uint64_t timer_period_ns;    /* length of one count */
+    uint64_t timer_deadline_ns; /* of the running count; 0: stopped */
+    uint64_t timer_period_ns;   /* length of one count */
     uint32_t id;
 };
 

@@ -10,7 +10,7 @@
 
 #include "vlapic_state.h"
 
-#define BUS_CYCLE_NS  10U
+#define BUS_CYCLE_NS 10U
 /* A shorter period is stretched to this, so that no guest keeps a host CPU busy with its ticks. */
 #define MIN_PERIOD_NS 50000U
 

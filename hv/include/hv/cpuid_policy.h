@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What CPUID says to a domain. A policy is a table of leaves: the host's, filtered by the list of features
- * that guests may have, and narrowed further by the toolstack (XEN_DOMCTL_set_cpu_policy). Topology
- * and the few bits that mirror a vCPU's control state are put in when a leaf is asked for.
+ * What CPUID says to a domain. A policy is a table of leaves: the host's, filtered by the list of
+ * features that guests may have, and narrowed further by the toolstack (XEN_DOMCTL_set_cpu_policy).
+ * Topology and the few bits that mirror a vCPU's control state are put in when a leaf is asked for.
  */
 #pragma once
 
@@ -13,15 +13,16 @@
 struct domain;
 struct vcpu;
 
-#define CPUID_BASIC_COUNT  0xeU  /* leaves 0 - 0xd */
-#define CPUID_FEAT_COUNT   3U    /* subleaves of leaf 7 */
-#define CPUID_XSTATE_COUNT 10U   /* subleaves of leaf 0xd */
-#define CPUID_EXT_COUNT    0x22U /* leaves 0x80000000 - 0x80000021 */
-#define CPUID_FEATURE_WORDS 19U  /* of a featureset (xen/arch-x86/cpufeatureset.h) */
+#define CPUID_BASIC_COUNT   0xeU  /* leaves 0 - 0xd */
+#define CPUID_FEAT_COUNT    3U    /* subleaves of leaf 7 */
+#define CPUID_XSTATE_COUNT  10U   /* subleaves of leaf 0xd */
+#define CPUID_EXT_COUNT     0x22U /* leaves 0x80000000 - 0x80000021 */
+#define CPUID_FEATURE_WORDS 19U   /* of a featureset (xen/arch-x86/cpufeatureset.h) */
 
 /* Most entries that cpuid_policy_serialise() writes. */
-#define CPUID_MAX_LEAVES (CPUID_BASIC_COUNT + CPUID_FEAT_COUNT + CPUID_XSTATE_COUNT + 2 + CPUID_EXT_COUNT)
-#define CPUID_MAX_MSRS   2U
+#define CPUID_MAX_LEAVES                                                                           \
+    (CPUID_BASIC_COUNT + CPUID_FEAT_COUNT + CPUID_XSTATE_COUNT + 2 + CPUID_EXT_COUNT)
+#define CPUID_MAX_MSRS 2U
 
 struct cpuid_policy {
     struct cpuid_regs basic[CPUID_BASIC_COUNT]; /* 7, 0xb and 0xd are not here */
@@ -55,29 +56,35 @@ bool cpuid_policy_has(const struct domain *d, unsigned feature);
 /* The policy as featureset words. */
 void cpuid_policy_featureset(const struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS]);
 
-/* core/cpuid_serialise.c: the ABI's form of a policy. Writes at most *nr_* entries and stores how many were
- * written: 0, or -XEN_ENOBUFS when they do not fit. */
+/* core/cpuid_serialise.c: the ABI's form of a policy. Writes at most *nr_* entries and stores how
+ * many were written: 0, or -XEN_ENOBUFS when they do not fit. */
 int cpuid_policy_serialise(const struct cpuid_policy *p, xen_cpuid_leaf_t *leaves,
                            uint32_t *nr_leaves, xen_msr_entry_t *msrs, uint32_t *nr_msrs);
 
-/* hypercall/cpu_policy.c: the same into v's buffers; an address 0 asks for the most entries there can be. On
- * return the counts say what there is: 0, -XEN_ENOBUFS when that is more than given, -XEN_EFAULT. */
-long cpuid_policy_copy_out(struct vcpu *v, const struct cpuid_policy *policy, uint64_t leaves_address,
-                           uint32_t *nr_leaves, uint64_t msrs_address, uint32_t *nr_msrs);
+/* hypercall/cpu_policy.c: the same into v's buffers; an address 0 asks for the most entries there
+ * can be. On return the counts say what there is: 0, -XEN_ENOBUFS when that is more than given,
+ * -XEN_EFAULT. */
+long cpuid_policy_copy_out(struct vcpu *v, const struct cpuid_policy *policy,
+                           uint64_t leaves_address, uint32_t *nr_leaves, uint64_t msrs_address,
+                           uint32_t *nr_msrs);
 
 /* What cpuid_policy_set() objected to; ~0: nothing in particular. */
 struct cpuid_policy_error {
     uint32_t leaf, subleaf, msr;
 };
 
-/* Overlays d's policy (its vCPUs have not run yet) with these entries. All or nothing: 0, -XEN_ERANGE for
- * a leaf or MSR that no policy has, -XEN_EINVAL for one that gives more than the maximum policy. */
+/* Overlays d's policy (its vCPUs have not run yet) with these entries. All or nothing: 0,
+ * -XEN_ERANGE for a leaf or MSR that no policy has, -XEN_EINVAL for one that gives more than the
+ * maximum policy. */
 int cpuid_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, uint32_t nr_leaves,
-                     const xen_msr_entry_t *msrs, uint32_t nr_msrs, struct cpuid_policy_error *error);
+                     const xen_msr_entry_t *msrs, uint32_t nr_msrs,
+                     struct cpuid_policy_error *error);
 
-/* Shared by the two files: the register that holds featureset word n of a policy, NULL where none does. */
+/* Shared by the two files: the register that holds featureset word n of a policy, NULL where none
+ * does. */
 uint32_t *cpuid_policy_feature_word(struct cpuid_policy *p, unsigned word);
-/* Makes a policy consistent after features were taken away: dependent features, state sizes, limits. */
+/* Makes a policy consistent after features were taken away: dependent features, state sizes,
+ * limits. */
 void cpuid_policy_settle(struct cpuid_policy *p);
 /* Bits of a feature word that are made at query time, whatever a policy says. */
 uint32_t cpuid_policy_dynamic_bits(unsigned word);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The x86 instruction decoder: bytes in, a description out, nothing touched. It knows the length of
- * every legacy-encoded instruction, and the operands of the few that are emulated on device memory. VEX,
- * EVEX and XOP encodings are told apart and refused.
+ * every legacy-encoded instruction, and the operands of the few that are emulated on device memory.
+ * VEX, EVEX and XOP encodings are told apart and refused.
  */
 #pragma once
 
@@ -70,7 +70,8 @@ struct decoded {
     uint8_t opcode_map;   /* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
     uint8_t opcode;       /* last opcode byte */
     uint8_t operand_size; /* bytes: 1, 2, 4, 8 */
-    uint8_t memory_size;  /* bytes the memory operand has; differs from the former for MOVZX, MOVSX */
+    uint8_t
+        memory_size; /* bytes the memory operand has; differs from the former for MOVZX, MOVSX */
     uint8_t address_size; /* bytes: 2, 4, 8 */
     uint8_t reg, rm;      /* register numbers 0-15; rm: only if !has_memory */
     uint8_t base, index;  /* of the memory operand, or DECODE_NO_REGISTER */
@@ -82,16 +83,19 @@ struct decoded {
     uint64_t immediate;   /* sign-extended */
 };
 
-/* Decodes the instruction at the start of `bytes`, of which `count` are known. code_bits: 16, 32 or 64. */
+/* Decodes the instruction at the start of `bytes`, of which `count` are known. code_bits: 16, 32
+ * or 64. */
 enum decode_result decode_instruction(const uint8_t *bytes, size_t count, unsigned code_bits,
                                       struct decoded *out);
 
 /* The offset in its segment that the memory operand means. gprs: the 16 general registers in
  * encoding order; next_rip: of the instruction after this one. */
-uint64_t decode_effective_offset(const struct decoded *insn, const uint64_t *gprs, uint64_t next_rip);
+uint64_t decode_effective_offset(const struct decoded *insn, const uint64_t *gprs,
+                                 uint64_t next_rip);
 
-/* The length of an intercepted instruction in its plain encoding, told from at most three bytes: what
- * compilers emit, and a tenth of the work. 0: it has prefixes or is another one; decode it in full. */
+/* The length of an intercepted instruction in its plain encoding, told from at most three bytes:
+ * what compilers emit, and a tenth of the work. 0: it has prefixes or is another one; decode it in
+ * full. */
 static inline unsigned decode_plain_length(const uint8_t *bytes, size_t count)
 {
     if (count >= 1 && bytes[0] == 0xf4) {

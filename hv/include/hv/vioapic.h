@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtual IO-APICs of the hardware domain: one for each of the host's, at the same address and with
- * the same GSIs. A pin that the guest unmasks is connected to the real one; its interrupts reach the
- * guest as its own redirection entry says.
+ * The virtual IO-APICs of the hardware domain: one for each of the host's, at the same address and
+ * with the same GSIs. A pin that the guest unmasks is connected to the real one; its interrupts
+ * reach the guest as its own redirection entry says.
  */
 #pragma once
 
