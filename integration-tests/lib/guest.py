@@ -76,7 +76,7 @@ class Guest:
 
     def console(self):
         """All the guest has written on its console since it started, as far as it is kept."""
-        return self.host.shell(f"nether console --dump {self.name}")
+        return self.host.shell(f"nether console --log {self.name}")
 
     def wait_ready(self, timeout_s=180, boots=1):
         """Waits until its userspace has come up (for the boots-th time).

@@ -114,10 +114,10 @@ class Host:
 
     def change(self, method, path, body=None, timeout_s=180):
         """A request for a change: waits until its task has ended, which must have succeeded."""
-        task = self.request(method, path, body)
+        task = self.request(method, f"{path}?wait=1", body, timeout_s)
         what = f"{method} {path}"
         def ended():
-            now = self.request("GET", f"/tasks/{task['id']}")
+            now = self.request("GET", f"/tasks/{task['id']}?wait=1", timeout_s=timeout_s)
             return now if now["state"] not in ("TASK_STATE_PENDING", "TASK_STATE_RUNNING") else None
         task = wait_for(f"the end of {what}", ended, timeout_s, every_s=0.2)
         check(task["state"] == "TASK_STATE_SUCCEEDED", f"{what}: {json.dumps(task)}")
