@@ -9,6 +9,7 @@
 #include <hv/arch/traps.h>
 #include <hv/boot.h>
 #include <hv/console.h>
+#include <hv/console_input.h>
 #include <hv/cpuid_policy.h>
 #include <hv/dom0.h>
 #include <hv/early_memory.h>
@@ -67,6 +68,7 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
     lapic_init();
     ioapic_init();
+    serial_input_init(console_input_collect);
     pci_init();
     init_iommu();
 }

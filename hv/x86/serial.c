@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The first serial port, polled: NS16550A at I/O port 0x3f8, 8N1. A port that is not there swallows what is
- * written: its status reads all-ones, "ready". */
+/* The first serial port: NS16550A at I/O port 0x3f8, 8N1; written by polling, read when it interrupts. A port
+ * that is not there swallows what is written: its status reads all-ones, "ready". */
+#include <hv/acpi.h>
 #include <hv/arch/cpu.h>
 #include <hv/arch/x86.h>
 #include <hv/console.h>
+#include <hv/ioapic.h>
+#include <hv/irq.h>
+#include <hv/print.h>
 
 #define COM1       0x3f8U
 #define COM1_LAST  0x3ffU
+#define COM1_IRQ   4U
 
 #define UART_DATA     0
 #define UART_IER      1
@@ -16,6 +21,9 @@
 #define UART_LSR      5
 #define LCR_8N1       0x03
 #define LCR_DLAB      0x80
+#define IER_RECEIVED  0x01
+#define MCR_DTR_RTS   0x03
+#define MCR_OUT2      0x08 /* connects the interrupt line on a PC */
 #define LSR_DATA      0x01
 #define LSR_THR_EMPTY 0x20
 
@@ -32,7 +40,7 @@ void serial_init(unsigned baud)
     x86_out8(COM1 + UART_IER, (uint8_t)(divisor >> 8));
     x86_out8(COM1 + UART_LCR, LCR_8N1);
     x86_out8(COM1 + UART_FCR, 0x07); /* FIFOs on and cleared */
-    x86_out8(COM1 + UART_MCR, 0x03); /* DTR, RTS */
+    x86_out8(COM1 + UART_MCR, MCR_DTR_RTS);
 }
 
 static void write_byte(uint8_t byte)
@@ -64,6 +72,36 @@ int serial_read(void)
         return -1;
     }
     return x86_in8(COM1 + UART_DATA);
+}
+
+/* Where an ISA interrupt is on the IO-APICs, and how it signals (ACPI 6.4, 5.2.12.5). */
+static struct acpi_iso isa_interrupt(uint8_t irq)
+{
+    for (unsigned i = 0; i < acpi_info.iso_count; i++) {
+        if (acpi_info.iso[i].source_irq == irq) {
+            return acpi_info.iso[i];
+        }
+    }
+    return (struct acpi_iso){.source_irq = irq, .gsi = irq};
+}
+
+void serial_input_init(void (*received)(void *data))
+{
+    struct acpi_iso line = isa_interrupt(COM1_IRQ);
+    bool is_level = (line.flags & 0xc) == 0xc, is_active_low = (line.flags & 3) == 3;
+    int vector;
+
+    if (x86_in8(COM1 + UART_LSR) == 0xff) {
+        return; /* no such port */
+    }
+    vector = irq_vector_alloc(received, NULL);
+    if (vector < 0 ||
+        ioapic_route(line.gsi, (uint8_t)vector, cpus[0]->apic_id, is_level, is_active_low, false) != 0) {
+        pr_warn("console: no interrupt for the serial port: no input");
+        return;
+    }
+    x86_out8(COM1 + UART_MCR, MCR_DTR_RTS | MCR_OUT2);
+    x86_out8(COM1 + UART_IER, IER_RECEIVED);
 }
 
 bool serial_owns_port(uint16_t port)

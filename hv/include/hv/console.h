@@ -9,6 +9,8 @@ void serial_init(unsigned baud);
 void serial_write(const char *text, size_t size);
 /* A received byte, or -1. */
 int serial_read(void);
+/* From now on the port interrupts the boot CPU for what it received; the handler takes it with serial_read(). */
+void serial_input_init(void (*received)(void *data));
 /* I/O ports [first, last] of the port that we own. */
 bool serial_owns_port(uint16_t port);
 
