@@ -130,8 +130,10 @@ void vcpu_clear_flag(struct vcpu *v, enum vcpu_pause_flag flag)
 
 static bool has_something_to_see(struct vcpu *v)
 {
-    return READ_ONCE(v->vcpu_info->evtchn_upcall_pending) || READ_ONCE(v->arch.nmi_pending) ||
-           vlapic_pending_vector(v) >= 0;
+    const struct vcpu_info *info = v->vcpu_info;
+
+    return (info != &unregistered_info && READ_ONCE(info->evtchn_upcall_pending)) ||
+           READ_ONCE(v->arch.nmi_pending) || vlapic_has_init_sipi(v) || vlapic_pending_vector(v) >= 0;
 }
 
 void vcpu_block(struct vcpu *v)
@@ -177,9 +179,8 @@ void vcpu_evtchn_upcall(struct vcpu *v)
 {
     if (v->upcall_vector != 0) {
         vlapic_set_irq(v, v->upcall_vector, false);
-        return;
     }
-    vcpu_kick(v);
+    vcpu_kick(v); /* whatever the vLAPIC thinks of the vector, SCHEDOP_block ends with the event */
 }
 
 void vcpu_wait_flushed(struct vcpu *v, uint64_t gen)

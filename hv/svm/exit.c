@@ -12,6 +12,9 @@
 
 #include "svm.h"
 
+/* Enough for every intercepted instruction without prefixes. */
+#define DECODE_PLAIN_BYTES 3U
+
 static void inject_ud(struct vcpu *v)
 {
     arch_inject_exception(v, EXC_UD, false, 0);
@@ -34,10 +37,16 @@ unsigned svm_insn_length(struct vcpu *v, unsigned usual)
     struct vmcb *vmcb = v->arch.vmcb;
     uint8_t bytes[DECODE_MAX_LENGTH];
     struct decoded insn;
+    unsigned length;
     size_t count;
 
     if (svm_features.has_next_rip && vmcb->next_rip > vmcb->rip) {
         return vmcb->next_rip - vmcb->rip;
+    }
+    count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, DECODE_PLAIN_BYTES);
+    length = decode_plain_length(bytes, count);
+    if (likely(length != 0)) {
+        return length;
     }
     count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, sizeof(bytes));
     if (decode_instruction(bytes, count, arch_vcpu_code_bits(v), &insn) != DECODE_OK) {

@@ -25,6 +25,10 @@ static bool all_vcpus_down(const struct domain *d)
 static void halt_for_good(struct vcpu *v)
 {
     vcpu_set_flag(v, VCPU_DOWN);
+    if (vlapic_has_init_sipi(v)) { /* came while it was going down */
+        vcpu_clear_flag(v, VCPU_DOWN);
+        return;
+    }
     if (all_vcpus_down(v->domain)) {
         domain_shutdown(v->domain, SHUTDOWN_poweroff);
     }

@@ -18,6 +18,7 @@
 #define NPF_PRESENT (1UL << 0)
 #define NPF_WRITE   (1UL << 1)
 #define NPF_FETCH   (1UL << 4)
+#define NPF_TABLE   (1UL << 33) /* while the guest's own page tables were walked */
 
 /* Whether another CPU has mended the translation meanwhile, or the entry is only older in the TLB. */
 static bool is_spurious(struct domain *d, gfn_t g, uint64_t error)
@@ -31,14 +32,20 @@ static bool is_spurious(struct domain *d, gfn_t g, uint64_t error)
 }
 
 /* Device memory of the host is the hardware domain's, one to one, unless the hypervisor keeps it. */
-static bool map_host_device(struct domain *d, gfn_t g)
+static bool map_host_device(struct vcpu *v, gfn_t g)
 {
+    struct domain *d = v->domain;
     mfn_t m = mfn(g.n);
 
-    if (!d->is_hardware || !machine_is_device_memory(m) || iommu_owns_page(m)) {
+    if (!d->is_hardware || !machine_is_device_memory(m) || iommu_owns_page(m) ||
+        p2m_map(d, g, m, ORDER_4K, P2M_W | P2M_X | P2M_MMIO) != 0) {
         return false;
     }
-    return p2m_map(d, g, m, ORDER_4K, P2M_W | P2M_X | P2M_MMIO) == 0;
+    /* A region may have been claimed there meanwhile (MSI-X switched on by another vCPU). */
+    if (mmio_is_claimed(v, g.n << PAGE_SHIFT)) {
+        p2m_unmap(d, g, ORDER_4K);
+    }
+    return true;
 }
 
 void svm_exit_npf(struct vcpu *v)
@@ -50,7 +57,12 @@ void svm_exit_npf(struct vcpu *v)
     size_t count = 0;
     int rc;
 
-    if (!is_claimed && (is_spurious(v->domain, g, error) || map_host_device(v->domain, g))) {
+    if (!is_claimed && (is_spurious(v->domain, g, error) || map_host_device(v, g))) {
+        return;
+    }
+    if (error & NPF_TABLE) {
+        domain_crash(v->domain, "d%uv%u: page tables at guest-physical %lx, where there is no memory",
+                     v->domain->domid, v->id, gpa);
         return;
     }
     if (error & NPF_FETCH) {

@@ -59,11 +59,11 @@ static void interrupt_window(void)
 
 static void idle(struct cpu *c)
 {
+    iommu_report_faults();
     if (frame_dirty_count() != 0 && frame_scrub_some(IDLE_SCRUB_FRAMES) != 0) {
         interrupt_window();
         return;
     }
-    iommu_report_faults();
     /* STI holds interrupts off until HLT has begun: nothing set before is slept through. Who sets
      * work after this look sees that we have no vCPU, and sends an interrupt. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
