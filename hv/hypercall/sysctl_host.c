@@ -74,7 +74,7 @@ long sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
     info->capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1 |
                          XEN_SYSCTL_PHYSCAP_gnttab_v2;
     info->total_pages = frame_total_count(NODE_ANY);
-    info->free_pages = frame_free_count(NODE_ANY);
+    info->free_pages = frame_free_count(NODE_ANY) - frame_dirty_count();
     info->scrub_pages = frame_dirty_count();
     info->max_mfn = frame_limit - 1;
     cpuid_policy_featureset(cpuid_policy_system(XEN_SYSCTL_cpu_policy_host), features);
