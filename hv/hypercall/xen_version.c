@@ -16,7 +16,8 @@ static long copy_text(struct vcpu *v, uint64_t arg, const char *text, size_t siz
 {
     char buf[1024] = {0};
 
-    memcpy(buf, text, MIN(strlen(text), MIN(size, sizeof(buf)) - 1));
+    size = MIN(size, sizeof(buf));
+    memcpy(buf, text, MIN(strlen(text), size - 1));
     return guest_copy_out(v, arg, buf, size);
 }
 
