@@ -123,6 +123,9 @@ add_program() {
         while read -r library; do
             [ -e "$tree$library" ] || install -D -m 755 "$library" "$tree$library"
         done
+    # glibc loads this one by name when a thread is cancelled (libxenstore does): ldd cannot know
+    library=$(ldconfig -p | awk '$1 == "libgcc_s.so.1" && /x86-64/ {print $NF; exit}')
+    [ -z "$library" ] || [ -e "$tree$library" ] || install -D -m 755 "$library" "$tree$library"
 }
 
 # add_busybox TREE
@@ -135,6 +138,8 @@ add_busybox() {
         case $name in busybox | ar | dpkg | rpm | ssl_client) continue ;; esac
         [ -e "$tree/bin/$name" ] || ln -s busybox "$tree/bin/$name"
     done
+    # the kernel itself runs these when the host asks for a shutdown or a reboot
+    for name in poweroff reboot halt; do ln -s ../bin/busybox "$tree/sbin/$name"; done
     printf 'root:x:0:0:root:/root:/bin/sh\n' >"$tree/etc/passwd"
     printf 'root:x:0:\n' >"$tree/etc/group"
     printf '/bin/sh\n' >"$tree/etc/shells"
