@@ -65,6 +65,10 @@ static void give_memory(struct domain *d, uint64_t bytes)
             frame_carve_range(d, mfn(start), mfn(end));
         }
     }
+    if (boot_options.dom0_mem_bytes != 0 && d->frames_owned < wanted) {
+        halt_with_message("dom0: dom0_mem= asks for %lu MiB of memory, only %lu MiB are free for it; ask for less",
+                          bytes >> 20, d->frames_owned >> 8);
+    }
     if (d->frames_owned < MIN_MEM >> PAGE_SHIFT) {
         halt_with_message("dom0: only %lu MiB of memory for dom0; it needs at least %lu MiB",
                           d->frames_owned >> 8, MIN_MEM >> 20);
