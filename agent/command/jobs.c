@@ -261,8 +261,13 @@ void *agent_worker(void *opaque)
 {
     struct agent *agent = opaque;
     struct domain_ctx *ctx = NULL;
+    struct err start_err = {0};
     struct job *job;
 
+    /* All connections are there from the start; what cannot be had yet is tried again with the first job. */
+    if (agent->ops->ctx_open(&ctx, &start_err) != 0) {
+        ctx = NULL;
+    }
     pthread_mutex_lock(&agent->lock);
     while (!agent->is_stopping) {
         struct err err = {0};
