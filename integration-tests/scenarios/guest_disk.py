@@ -39,10 +39,10 @@ def test_raw_writes(host):
     host.shell(f"rm -f {DISK}; truncate -s 32M {DISK}")
     guest = host.create_guest("rawprobe", disk=DISK)
     guest.wait_ready()
-    guest.shell("dd if=/dev/urandom of=/tmp/pattern bs=512 count=4097 2>/dev/null")
-    for place in (0, 1, 7, 8, 4096, 61439):
-        guest.shell(f"dd if=/tmp/pattern of=/dev/xvda bs=512 seek={place} count=4097 conv=notrunc,fsync 2>/dev/null;"
+    guest.shell("dd if=/dev/urandom of=/tmp/pattern bs=512 count=513 2>/dev/null")
+    for place in (0, 1, 7, 4096, 65023):
+        guest.shell(f"dd if=/tmp/pattern of=/dev/xvda bs=512 seek={place} count=513 conv=notrunc,fsync 2>/dev/null;"
                     "echo 3 >/proc/sys/vm/drop_caches")
-        sums = guest.shell(f"dd if=/dev/xvda bs=512 skip={place} count=4097 2>/dev/null | sha256sum; sha256sum </tmp/pattern")
+        sums = guest.shell(f"dd if=/dev/xvda bs=512 skip={place} count=513 2>/dev/null | sha256sum; sha256sum </tmp/pattern")
         first, second = sums.splitlines()
         check(first == second, f"at sector {place}: {sums}")
