@@ -17,3 +17,4 @@ def stopped(host):
 def test_power_off(host):
     host.run("sync; (sleep 1; poweroff -f) >/dev/null 2>&1 &")
     wait_for("the machine is off", stopped(host), 60)
+    host.is_off = True
