@@ -76,7 +76,9 @@ class Guest:
 
     def console(self):
         """All the guest has written on its console since it started, as far as it is kept."""
-        return self.host.shell(f"nether console --log {self.name}")
+        status, text = self.host.agent("GET", f"/domains/{self.name}/console")
+        check(status == 200, f"the console of {self.name}: {status} {text[:1000]}")
+        return text.decode(errors="replace")
 
     def wait_ready(self, timeout_s=180, boots=1):
         """Waits until its userspace has come up (for the boots-th time).
@@ -97,14 +99,16 @@ class Guest:
             raise Failure(f"{failure}; its console ends with:\n{self.console()[-3000:]}") from None
 
     def page(self):
-        """Its web page, fetched from dom0."""
-        return self.host.shell(f"curl -sS -m 20 http://{self.address}/")
+        """Its web page, fetched through dom0."""
+        status, text = self.host.http(self.address, 80, "GET", "/", timeout_s=20)
+        check(status == 200, f"{self.name}'s web page: {status} {text[:1000]}")
+        return text.decode(errors="replace")
 
     def run(self, script, timeout_s=60):
         """Runs a shell script in the guest over its network: (exit code, output)."""
-        answer = self.host.shell(
-            f"curl -sS -m {timeout_s} --data-binary @- http://{self.address}/cgi-bin/run",
-            stdin=script, timeout_s=timeout_s + 20)
+        code, text = self.host.http(self.address, 80, "POST", "/cgi-bin/run", script, timeout_s=timeout_s)
+        check(code == 200, f"{self.name} cannot run {shlex.quote(script)}: {code} {text[:1000]}")
+        answer = text.decode(errors="replace")
         output, _, status = answer.rpartition("status ")
         check(status.strip().isdigit(), f"the guest's answer to {shlex.quote(script)} is not whole:\n{answer}")
         return int(status), output.strip()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lab of emulated hosts, and one host of it with its dom0, its agent and its evidence."""
 
+import http.client
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from lib.guest import Guest
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = ROOT / "deploy" / "lab"
+AGENT_PORT = 7480  # netherd's own default
 BROKEN = re.compile(r"Kernel panic|PANIC|^.*\bpanic:|BUG: |Oops: |soft lockup|rcu_sched self-detected", re.M)
 
 
@@ -64,6 +66,7 @@ class Host:
         self.number = number
         self.options = options
         self.guests = []
+        self.forwards = {}
         self.is_off = False  # a test has switched it off
 
     # --- dom0
@@ -93,17 +96,40 @@ class Host:
 
     # --- the agent
 
-    def rest(self, method, path, body=None, timeout_s=60):
-        """One REST request over the agent's socket: (status, decoded body or None)."""
-        line = ("curl -sS -g --unix-socket /run/nether/api.sock -w '\\n%{http_code}' "
-                f"-X {method} 'http://localhost/v1{path}'")
-        stdin = None
-        if body is not None:
-            line += " -H 'Content-Type: application/json' --data-binary @-"
-            stdin = json.dumps(body)
-        text, _, status = self.shell(line, stdin, timeout_s).rpartition("\n")
+    def address_of(self, address, port):
+        """A local (host, port) that leads to a TCP port in dom0 or of a guest, through dom0."""
+        if (address, port) not in self.forwards:
+            result = self.lab.run("forward", address, port, self.number, capture_output=True)
+            check(result.returncode == 0, f"{address}:{port} cannot be reached through dom0: {result.stderr}")
+            local, _, number = result.stdout.strip().rpartition(":")
+            self.forwards[address, port] = (local, int(number))
+        return self.forwards[address, port]
+
+    def http(self, address, port, method, path, body=None, headers=None, timeout_s=60):
+        """One HTTP request to a server in dom0 or in a guest: (status, body in bytes)."""
+        connection = http.client.HTTPConnection(*self.address_of(address, port), timeout=timeout_s)
         try:
-            return int(status), (json.loads(text) if text.strip() else None)
+            connection.request(method, path, body, {"Host": "localhost", **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as problem:
+            raise Failure(f"{method} http://{address}:{port}{path}: {problem!r}") from None
+        finally:
+            connection.close()
+
+    def agent(self, method, path, body=None, headers=None, timeout_s=60):
+        """One request to the agent's loopback port, as it is: (status, body in bytes)."""
+        return self.http("127.0.0.1", AGENT_PORT, method, f"/v1{path}", body, headers, timeout_s)
+
+    def rest(self, method, path, body=None, timeout_s=60):
+        """One REST request to the agent's loopback port: (status, decoded body or None)."""
+        headers, data = {}, None
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+            data = json.dumps(body)
+        status, text = self.agent(method, path, data, headers, timeout_s)
+        try:
+            return status, (json.loads(text) if text.strip() else None)
         except ValueError:
             raise Failure(f"{method} {path}: answer {status} is not JSON:\n{text[:2000]}") from None
 
@@ -126,8 +152,12 @@ class Host:
 
     def wait_agent(self):
         """Waits until the agent answers requests."""
-        probe = "curl -sf --unix-socket /run/nether/api.sock http://localhost/v1/host"
-        wait_for("the agent answers", lambda: self.run(probe).returncode == 0, 60)
+        def answers():
+            try:
+                return self.rest("GET", "/host", timeout_s=10)[0] == 200
+            except Failure:
+                return False
+        wait_for("the agent answers", answers, 60)
 
     def free_memory_bytes(self):
         """What the hypervisor says is free."""
