@@ -63,7 +63,8 @@ static void view_unmanaged(const struct domain_info *info, struct domain_view *v
     } else if (info->domid == 0) {
         snprintf(record->spec.name, sizeof(record->spec.name), "Domain-0");
     }
-    record->spec.memory_bytes = info->max_memory_bytes;
+    record->spec.memory_bytes =
+        info->max_memory_bytes != 0 ? info->max_memory_bytes : info->memory_bytes;
     record->spec.vcpus = info->vcpus_max;
     record->domid = info->domid;
     if ((info->state & DOMAIN_STATE_DYING) != 0) {
