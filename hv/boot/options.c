@@ -106,6 +106,10 @@ static bool set_option(const char *name, const char *value)
     if (strcmp(name, "loglvl") == 0) {
         return parse_log_level(value);
     }
+    if (strcmp(name, "nmi") == 0) {
+        boot_options.nmi_panics = strcmp(value, "panic") == 0;
+        return boot_options.nmi_panics || strcmp(value, "count") == 0;
+    }
     if (strcmp(name, "noreboot") == 0) {
         boot_options.no_reboot = true;
         return *value == '\0';

@@ -68,11 +68,11 @@ static void show_cpus(void)
         const struct vcpu *v = READ_ONCE(c->current);
 
         if (v == NULL) {
-            pr_info("cpu%u: apic id 0x%x, node %u, idle, was idle %lu ms", i, c->apic_id, c->node,
-                    c->idle_ns / NS_PER_MS);
+            pr_info("cpu%u: apic id 0x%x, node %u, idle, was idle %lu ms, %lu NMIs", i, c->apic_id, c->node,
+                    c->idle_ns / NS_PER_MS, c->nmi_count);
         } else {
-            pr_info("cpu%u: apic id 0x%x, node %u, runs d%uv%u, was idle %lu ms", i, c->apic_id, c->node,
-                    v->domain->domid, v->id, c->idle_ns / NS_PER_MS);
+            pr_info("cpu%u: apic id 0x%x, node %u, runs d%uv%u, was idle %lu ms, %lu NMIs", i, c->apic_id, c->node,
+                    v->domain->domid, v->id, c->idle_ns / NS_PER_MS, c->nmi_count);
         }
     }
 }

@@ -7,6 +7,7 @@
 #include <hv/arch/machine.h>
 #include <hv/arch/traps.h>
 #include <hv/arch/x86.h>
+#include <hv/boot.h>
 #include <hv/irq.h>
 #include <hv/print.h>
 
@@ -34,12 +35,16 @@ static bool fix_up(struct trap_frame *frame)
     return false;
 }
 
-static void handle_nmi(void)
+/* It may come while this CPU holds any lock: it counts, halts or panics, and takes none. */
+static void handle_nmi(const struct trap_frame *frame)
 {
     if (panic_is_active()) {
         machine_halt();
     }
-    pr_warn("cpu%u: NMI without a known reason", this_cpu()->id);
+    this_cpu()->nmi_count++;
+    if (boot_options.nmi_panics) {
+        panic_with_frame(frame, "NMI (nmi=panic on the command line)");
+    }
 }
 
 void trap_handle(struct trap_frame *frame)
@@ -49,7 +54,7 @@ void trap_handle(struct trap_frame *frame)
         return;
     }
     if (frame->vector == EXC_NMI) {
-        handle_nmi();
+        handle_nmi(frame);
         return;
     }
     if (fix_up(frame)) {

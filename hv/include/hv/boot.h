@@ -42,6 +42,7 @@ struct boot_options {
     unsigned serial_baud;      /* com1=BAUD */
     unsigned log_level;        /* loglvl=error|warn|info|debug */
     bool no_reboot;            /* noreboot: halt instead of reset after a panic or dom0 crash */
+    bool nmi_panics;           /* nmi=panic: an NMI that nobody sent is the operator's button */
 };
 
 extern struct boot_options boot_options;

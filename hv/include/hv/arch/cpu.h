@@ -40,6 +40,7 @@ struct cpu {
     uint8_t held_ranks[16];       /* debug builds: ranks of the locks held */
     unsigned held_count;
     uint64_t irq_count;
+    uint64_t nmi_count; /* NMIs that nobody sent */
 };
 
 extern struct cpu *cpus[MAX_CPUS];
