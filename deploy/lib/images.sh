@@ -232,7 +232,7 @@ image_data() {
 # It is laid over the dom0 image, so it is the only thing made anew after a compile.
 image_programs() {
     local file=$1 tree program destination places place missing=()
-    tree=$(mktemp -d "$IMAGES/tree.XXXXXX")
+    tree=$(mktemp -d "$LAB/tree.XXXXXX")
     mkdir -p "$tree/etc/nether"
     while read -r destination places; do
         program=''
