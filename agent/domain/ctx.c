@@ -30,7 +30,9 @@ int domain_ctx_open(struct domain_ctx **out, struct err *err)
         goto close;
     }
     ctx->xs = xs_open(0);
-    if (ctx->xs == NULL) {
+    /* xs_fileno() makes the pipe for watch events when it is first asked: better here than in the
+     * middle of a build, where there may be no descriptor left. */
+    if (ctx->xs == NULL || xs_fileno(ctx->xs) < 0) {
         result = err_set(err, ERR_UNAVAILABLE, "cannot reach xenstore: %s", strerror(errno));
         goto close;
     }

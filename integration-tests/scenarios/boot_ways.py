@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ways a machine can be booted: through GRUB (Multiboot2), with memory above 4 GiB, without IOMMU.
+"""The ways a machine can be booted: through GRUB (Multiboot2) by BIOS and UEFI, with memory above 4 GiB, without IOMMU.
 
 What could go wrong: modules that the loader puts elsewhere, a memory map in another order, the
 command line with or without the file's name in front.
@@ -19,6 +19,10 @@ def boots(lab, options):
 
 def test_grub(lab):
     boots(lab, {"boot": "grub"})
+
+
+def test_grub_uefi(lab):
+    boots(lab, {"boot": "grub-uefi"})
 
 
 def test_memory_above_4_gib(lab):
