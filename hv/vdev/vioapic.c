@@ -82,11 +82,13 @@ struct vioapic {
 static uint32_t choose_cpu(const struct vioapic_pin *pin)
 {
     const struct vcpu *v = NULL;
+    int cpu;
 
     if (!(pin->rte & RTE_LOGICAL)) {
         v = domain_vcpu(pin->domain, (uint32_t)(pin->rte >> 56) / 2);
     }
-    return v != NULL && v->running_on >= 0 ? (uint32_t)v->running_on : 0;
+    cpu = v != NULL ? READ_ONCE(v->running_on) : -1; /* it may leave its CPU at any time */
+    return cpu >= 0 ? (uint32_t)cpu : 0;
 }
 
 static void pin_fired(void *data);
