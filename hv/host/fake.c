@@ -163,6 +163,12 @@ void ioapic_mask(uint32_t gsi, bool is_masked)
     (void)gsi, (void)is_masked;
 }
 
+bool ioapic_is_routed(uint32_t gsi)
+{
+    (void)gsi;
+    return false;
+}
+
 int irq_vector_alloc(irq_handler_fn handler, void *data)
 {
     (void)handler, (void)data;

@@ -102,6 +102,26 @@ Test(vioapic, masked_pins_touch_nothing)
     stop();
 }
 
+Test(vioapic, the_hypervisor_s_own_line_stays_its_own)
+{
+    d = fake_domain(1);
+    v = d->vcpus[0];
+    cr_assert_eq(vlapic_init(v), 0);
+    fake.pins[4].vector = 0x99; /* the console's, before dom0 is made */
+    cr_assert_eq(vioapic_init(d), 0);
+
+    program(CHIP0, 4, 0, 0x44);
+    program(CHIP0, 4, 0, MASKED | 0x44);
+
+    cr_expect_eq(fake.pins[4].routes, 0);
+    cr_expect_not(fake.pins[4].is_masked, "dom0 has masked the console's interrupt");
+    cr_expect_eq(read_reg(CHIP0, 0x10 + 2 * 4), MASKED | 0x44, "its own entry reads back");
+    vioapic_free(d);
+    cr_expect_not(fake.pins[4].is_masked);
+    mmio_free_domain(d);
+    vlapic_free(v);
+}
+
 Test(vioapic, an_edge_reaches_the_vcpu_each_time)
 {
     uint64_t taken, storms;

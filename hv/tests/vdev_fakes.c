@@ -360,6 +360,11 @@ void ioapic_mask(uint32_t gsi, bool is_masked)
     fake.pins[gsi].is_masked = is_masked;
 }
 
+bool ioapic_is_routed(uint32_t gsi)
+{
+    return fake.pins[gsi].vector != 0;
+}
+
 int irq_vector_alloc(irq_handler_fn handler, void *data)
 {
     for (int vector = IRQ_VECTOR_FIRST; !fake.no_vectors && vector <= IRQ_VECTOR_LAST; vector++) {

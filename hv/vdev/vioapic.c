@@ -54,6 +54,7 @@ struct vioapic_pin {
     uint64_t rte; /* as the guest reads it */
     uint32_t gsi;
     uint8_t host_vector; /* 0: never connected */
+    bool is_hosts;       /* the hypervisor's own line: never connected */
     bool is_held;        /* real pin masked although the guest's entry is not */
     uint32_t routed_cpu; /* how the real pin is programmed */
     uint64_t routed_mode;
@@ -121,6 +122,9 @@ static void connect(struct vioapic_pin *pin)
 /* After every change of an entry. */
 static void apply_entry(struct vioapic_pin *pin, uint64_t old)
 {
+    if (pin->is_hosts) {
+        return;
+    }
     if (pin->rte & RTE_MASKED) {
         if (!(old & RTE_MASKED) && pin->host_vector != 0) {
             ioapic_mask(pin->gsi, true);
@@ -359,6 +363,7 @@ static int create_chip(struct domain *d, const struct ioapic_info *info)
         chip->pins[n].domain = d;
         chip->pins[n].gsi = info->gsi_base + n;
         chip->pins[n].rte = RTE_MASKED;
+        chip->pins[n].is_hosts = ioapic_is_routed(info->gsi_base + n);
     }
     io->chips[io->chip_count++] = chip;
     return mmio_register(d, gfn(info->paddr >> PAGE_SHIFT), gfn((info->paddr >> PAGE_SHIFT) + 1),

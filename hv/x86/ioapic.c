@@ -11,6 +11,7 @@
 #define IOAPIC_VERSION 1U
 #define IOAPIC_ENTRY   0x10U
 
+#define ENTRY_VECTOR     0xffu
 #define ENTRY_ACTIVE_LOW (1u << 13)
 #define ENTRY_LEVEL      (1u << 15)
 #define ENTRY_MASKED     (1u << 16)
@@ -123,4 +124,19 @@ void ioapic_mask(uint32_t gsi, bool is_masked)
 
     write_reg(io, IOAPIC_ENTRY + 2 * pin, is_masked ? entry | ENTRY_MASKED : entry & ~ENTRY_MASKED);
     spin_unlock(&ioapic_lock);
+}
+
+bool ioapic_is_routed(uint32_t gsi)
+{
+    unsigned pin;
+    const struct ioapic *io = find(gsi, &pin);
+    bool is_routed;
+
+    if (!io) {
+        return false;
+    }
+    spin_lock(&ioapic_lock);
+    is_routed = read_reg(io, IOAPIC_ENTRY + 2 * pin) & ENTRY_VECTOR;
+    spin_unlock(&ioapic_lock);
+    return is_routed;
 }

@@ -19,3 +19,5 @@ const struct ioapic_info *ioapic_info(unsigned n);
 int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, bool is_active_low,
                  bool is_masked);
 void ioapic_mask(uint32_t gsi, bool is_masked);
+/* Whether the pin was ever routed. */
+bool ioapic_is_routed(uint32_t gsi);
