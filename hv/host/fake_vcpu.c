@@ -46,18 +46,6 @@ void arch_vcpu_sipi(struct vcpu *v, uint8_t vector)
     v->arch.vmcb->rip = (uint64_t)vector << 12;
 }
 
-void arch_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint32_t error_code)
-{
-    (void)has_error;
-    v->arch.vmcb->event_inj = vector | EVENT_TYPE_EXC | EVENT_VALID | (uint64_t)error_code << 32;
-}
-
-void arch_inject_page_fault(struct vcpu *v, uint64_t linear, uint32_t error_code)
-{
-    v->arch.vmcb->cr2 = linear;
-    arch_inject_exception(v, EXC_PF, true, error_code);
-}
-
 unsigned arch_vcpu_cpl(const struct vcpu *v)
 {
     return v->arch.vmcb->cpl;

@@ -20,18 +20,6 @@ static void inject_ud(struct vcpu *v)
     arch_inject_exception(v, EXC_UD, false, 0);
 }
 
-/* An exit while an event was being delivered: the event is delivered again (15.7.2). Software
- * interrupts are not: RIP still stands on their instruction. */
-static void keep_interrupted_event(struct vmcb *vmcb)
-{
-    uint64_t info = vmcb->exit_int_info;
-
-    vmcb->event_inj = 0;
-    if ((info & EVENT_VALID) && (info & EVENT_TYPE_MASK) != EVENT_TYPE_SOFT) {
-        vmcb->event_inj = info;
-    }
-}
-
 unsigned svm_insn_length(struct vcpu *v, unsigned usual)
 {
     struct vmcb *vmcb = v->arch.vmcb;
@@ -104,7 +92,7 @@ void svm_handle_exit(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
 
-    keep_interrupted_event(vmcb);
+    svm_keep_interrupted_event(vmcb);
     v->exit_count[vmcb->exit_code & (VCPU_EXIT_COUNTERS - 1)]++;
 
     switch (vmcb->exit_code) {

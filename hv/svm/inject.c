@@ -13,6 +13,21 @@
 
 #include "svm.h"
 
+/* INT n, INT3 and INTO execute again: RIP still stands on them. The latter two come as exceptions. */
+static bool is_instruction(uint64_t event)
+{
+    uint64_t type = event & EVENT_TYPE_MASK, vector = event & EVENT_VECTOR_MASK;
+
+    return type == EVENT_TYPE_SOFT || (type == EVENT_TYPE_EXC && (vector == EXC_BP || vector == EXC_OF));
+}
+
+void svm_keep_interrupted_event(struct vmcb *vmcb)
+{
+    uint64_t event = vmcb->exit_int_info;
+
+    vmcb->event_inj = (event & EVENT_VALID) && !is_instruction(event) ? event : 0;
+}
+
 static bool is_contributory(unsigned vector)
 {
     return vector == EXC_DE || (vector >= 10 && vector <= EXC_GP);
@@ -24,7 +39,7 @@ void arch_inject_exception(struct vcpu *v, unsigned vector, bool has_error, uint
 
     /* A fault while delivering a fault: double fault, and triple fault (APM vol. 2, 8.2.9). */
     if ((vmcb->event_inj & EVENT_VALID) && (vmcb->event_inj & EVENT_TYPE_MASK) == EVENT_TYPE_EXC) {
-        unsigned first = vmcb->event_inj & 0xff;
+        unsigned first = vmcb->event_inj & EVENT_VECTOR_MASK;
 
         if (first == EXC_DF) {
             domain_shutdown(v->domain, SHUTDOWN_reboot);

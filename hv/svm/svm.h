@@ -36,7 +36,9 @@ void svm_enter(struct guest_gprs *gprs, uint64_t vmcb_paddr);
 /* exit.c: handles the exit that v has just taken. */
 void svm_handle_exit(struct vcpu *v);
 
-/* inject.c: puts what is pending into the VMCB. */
+/* inject.c. An exit came while an event was being delivered: it is delivered again (15.7.2). */
+void svm_keep_interrupted_event(struct vmcb *vmcb);
+/* Puts what is pending into the VMCB. */
 void svm_inject(struct vcpu *v);
 /* The window that svm_inject() asked for has come. */
 void svm_close_window(struct vmcb *vmcb);

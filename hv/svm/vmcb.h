@@ -105,6 +105,7 @@ enum vmcb_tlb_control {
 #define EVENT_TYPE_EXC    (3UL << 8)
 #define EVENT_TYPE_SOFT   (4UL << 8)
 #define EVENT_TYPE_MASK   (7UL << 8)
+#define EVENT_VECTOR_MASK 0xffUL
 
 struct vmcb {
     uint32_t intercepts[6]; /* 000h CR, 004h DR, 008h exceptions, 00ch, 010h, 014h */

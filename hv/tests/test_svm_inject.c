@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* svm/inject.c: what an exit interrupted is delivered again, or executed again. */
+#include <criterion/criterion.h>
+
+#include <hv/arch/x86.h>
+
+#include "host/fake.h"
+#include "svm/svm.h"
+
+static struct vcpu *v;
+
+static void setup(void)
+{
+    fake_host_init();
+    fake_domain_create(0, 1);
+    v = fake_domain_create(1, 1)->vcpus[0];
+    fake_cpu_use(0, v);
+}
+
+TestSuite(svm_inject, .init = setup);
+
+static uint64_t kept(uint64_t event)
+{
+    v->arch.vmcb->event_inj = 0x1234;
+    v->arch.vmcb->exit_int_info = event;
+    svm_keep_interrupted_event(v->arch.vmcb);
+    return v->arch.vmcb->event_inj;
+}
+
+Test(svm_inject, an_interrupted_delivery_is_repeated)
+{
+    const uint64_t events[] = {
+        EVENT_VALID | EVENT_TYPE_INTR | 0x31,
+        EVENT_VALID | EVENT_TYPE_NMI | EXC_NMI,
+        EVENT_VALID | EVENT_TYPE_EXC | EXC_DB,
+        EVENT_VALID | EVENT_TYPE_EXC | EVENT_ERROR_VALID | EXC_PF | 6UL << 32,
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(events); i++) {
+        cr_expect_eq(kept(events[i]), events[i], "event %lx", events[i]);
+    }
+    cr_expect_eq(kept(EVENT_TYPE_EXC | EXC_PF), 0, "not valid: nothing was interrupted");
+}
+
+Test(svm_inject, int3_and_into_execute_again)
+{
+    cr_expect_eq(kept(EVENT_VALID | EVENT_TYPE_EXC | EXC_BP), 0);
+    cr_expect_eq(kept(EVENT_VALID | EVENT_TYPE_EXC | EXC_OF), 0);
+    cr_expect_eq(kept(EVENT_VALID | EVENT_TYPE_SOFT | 0x80), 0);
+}
