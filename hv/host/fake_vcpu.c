@@ -11,6 +11,7 @@
 #include "svm/svm.h"
 
 uint64_t fake_xcr0 = 7;
+struct svm_features svm_features;
 
 int arch_vcpu_init(struct vcpu *v)
 {

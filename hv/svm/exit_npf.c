@@ -17,6 +17,7 @@
 
 #define NPF_PRESENT (1UL << 0)
 #define NPF_WRITE   (1UL << 1)
+#define NPF_RESERVED (1UL << 3) /* the p2m's own entry has bits that this processor refuses */
 #define NPF_FETCH   (1UL << 4)
 #define NPF_TABLE   (1UL << 33) /* while the guest's own page tables were walked */
 
@@ -57,6 +58,11 @@ void svm_exit_npf(struct vcpu *v)
     size_t count = 0;
     int rc;
 
+    if (error & NPF_RESERVED) {
+        domain_crash(v->domain, "d%uv%u: the processor refuses the p2m entry of guest-physical %lx",
+                     v->domain->domid, v->id, gpa);
+        return;
+    }
     if (!is_claimed && (is_spurious(v->domain, g, error) || map_host_device(v, g))) {
         return;
     }
@@ -68,6 +74,11 @@ void svm_exit_npf(struct vcpu *v)
     if (error & NPF_FETCH) {
         domain_crash(v->domain, "d%uv%u: executes at guest-physical %lx, where there is no memory",
                      v->domain->domid, v->id, gpa);
+        return;
+    }
+    if (vmcb->event_inj & EVENT_VALID) { /* an event's delivery made the access, not the code at RIP */
+        domain_crash(v->domain, "d%uv%u: event %lx is delivered through guest-physical %lx, where there is no memory",
+                     v->domain->domid, v->id, vmcb->event_inj & EVENT_VECTOR_MASK, gpa);
         return;
     }
     if (svm_features.has_decode_assist) {
