@@ -62,6 +62,22 @@ void arch_vcpu_advance_rip(struct vcpu *v, unsigned length)
     v->arch.vmcb->rip += length;
 }
 
+unsigned svm_insn_length(struct vcpu *v, unsigned usual)
+{
+    (void)v;
+    return usual;
+}
+
+void svm_skip(struct vcpu *v, unsigned length)
+{
+    v->arch.vmcb->rip += length;
+}
+
+void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
+{
+    v->arch.xcr0 = xcr0;
+}
+
 unsigned arch_vcpu_code_bits(const struct vcpu *v)
 {
     (void)v;

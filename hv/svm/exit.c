@@ -121,8 +121,9 @@ void svm_handle_exit(struct vcpu *v)
     case VMEXIT_IOIO:
         svm_exit_ioio(v);
         return;
+    case VMEXIT_CR8_READ:
     case VMEXIT_CR8_WRITE:
-        svm_exit_cr8_write(v);
+        svm_exit_cr8(v, vmcb->exit_code == VMEXIT_CR8_WRITE);
         return;
     case VMEXIT_XSETBV:
         svm_exit_xsetbv(v);

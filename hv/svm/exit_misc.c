@@ -54,26 +54,28 @@ void svm_exit_shutdown(struct vcpu *v)
     domain_shutdown(v->domain, SHUTDOWN_reboot);
 }
 
-void svm_exit_cr8_write(struct vcpu *v)
+/* The vLAPIC's TPR is the only one: V_TPR stays 0, and nothing has to keep it in step. */
+void svm_exit_cr8(struct vcpu *v, bool is_write)
 {
     struct vmcb *vmcb = v->arch.vmcb;
     uint8_t bytes[DECODE_MAX_LENGTH];
     struct decoded insn;
     size_t count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, sizeof(bytes));
-    uint64_t value;
+    uint64_t *reg;
 
     if (decode_instruction(bytes, count, arch_vcpu_code_bits(v), &insn) != DECODE_OK) {
         arch_inject_exception(v, EXC_UD, false, 0);
         return;
     }
-    value = ((uint64_t *)&v->arch.gprs)[insn.rm & 15];
-    if (value > 0xf) {
+    reg = &((uint64_t *)&v->arch.gprs)[insn.rm & 15];
+    if (!is_write) {
+        *reg = vlapic_get_cr8(v);
+    } else if (*reg <= 0xf) {
+        vlapic_set_cr8(v, (uint8_t)*reg);
+    } else {
         arch_inject_exception(v, EXC_GP, true, 0);
         return;
     }
-    vlapic_set_cr8(v, (uint8_t)value);
-    vmcb->vintr = (vmcb->vintr & ~VINTR_TPR_MASK) | value;
-    vmcb->clean &= ~CLEAN_TPR;
     svm_skip(v, insn.length);
 }
 

@@ -50,7 +50,7 @@ void svm_exit_ioio(struct vcpu *v);
 void svm_exit_npf(struct vcpu *v);
 void svm_exit_hlt(struct vcpu *v);
 void svm_exit_vmmcall(struct vcpu *v);
-void svm_exit_cr8_write(struct vcpu *v);
+void svm_exit_cr8(struct vcpu *v, bool is_write);
 void svm_exit_xsetbv(struct vcpu *v);
 void svm_exit_shutdown(struct vcpu *v);
 

@@ -89,7 +89,6 @@ enum vmcb_tlb_control {
 };
 
 /* vintr (offset 060h). */
-#define VINTR_TPR_MASK   0xfUL
 #define VINTR_IRQ        (1UL << 8)
 #define VINTR_GIF        (1UL << 9)
 #define VINTR_PRIO_SHIFT 16
@@ -166,8 +165,7 @@ _Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "VMCB layout");
 
 /* Exit codes we name (APM vol. 2, appendix C). */
 enum vmexit {
-    VMEXIT_CR0_READ = 0x00,
-    VMEXIT_CR0_WRITE = 0x10,
+    VMEXIT_CR8_READ = 0x08,
     VMEXIT_CR8_WRITE = 0x18,
     VMEXIT_EXCEPTION = 0x40,
     VMEXIT_INTR = 0x60,

@@ -35,6 +35,7 @@ if(BUILD_TESTING)
         mm/guest_walk.c
         mm/p2m.c
         svm/context.c
+        svm/exit_misc.c
         svm/exit_npf.c
         svm/inject.c
         vdev/decode.c
@@ -57,7 +58,7 @@ if(BUILD_TESTING)
     target_link_libraries(hv_logic_hosted PRIVATE project_warnings)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
-    foreach(subject evtchn evtchn_fifo grant hvm_context svm_inject svm_exit_npf)
+    foreach(subject evtchn evtchn_fifo grant hvm_context svm_inject svm_exit_npf svm_exit_misc)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
 endif()

@@ -28,7 +28,7 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool is_level);
 int vlapic_pending_vector(struct vcpu *v);
 /* Delivery has begun: IRR -> ISR. */
 void vlapic_accept(struct vcpu *v, uint8_t vector);
-/* Current task priority (CR8, 0-15), kept in step with the VMCB's V_TPR. */
+/* Current task priority (CR8, 0-15). */
 uint8_t vlapic_get_cr8(struct vcpu *v);
 void vlapic_set_cr8(struct vcpu *v, uint8_t cr8);
 

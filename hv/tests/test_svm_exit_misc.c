@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* svm/exit_misc.c: CR8. */
+#include <criterion/criterion.h>
+
+#include <hv/arch/x86.h>
+#include <hv/vlapic.h>
+
+#include "host/fake.h"
+#include "svm/svm.h"
+
+static struct domain *d;
+static struct vcpu *v;
+
+static void setup(void)
+{
+    fake_host_init();
+    fake_domain_create(0, 1);
+    d = fake_domain_create(1, 1);
+    v = d->vcpus[0];
+    fake_cpu_use(0, v);
+}
+
+TestSuite(svm_exit_misc, .init = setup);
+
+static void run_cr8(const char *code, bool is_write)
+{
+    v->arch.vmcb->rip = 0x1000;
+    memcpy(fake_guest_memory(d, 0x1000), code, 4);
+    svm_exit_cr8(v, is_write);
+}
+
+#define WRITE_CR8_FROM_RBX "\x44\x0f\x22\xc3"
+#define READ_CR8_TO_RCX    "\x44\x0f\x20\xc1"
+
+Test(svm_exit_misc, cr8_reads_what_was_written_to_tpr)
+{
+    cr_assert_eq(vlapic_msr_write(v, 0x808, 0x57), 0);
+    v->arch.gprs.rcx = ~0UL;
+
+    run_cr8(READ_CR8_TO_RCX, false);
+
+    cr_expect_eq(v->arch.gprs.rcx, 5);
+    cr_expect_eq(v->arch.vmcb->rip, 0x1004);
+}
+
+Test(svm_exit_misc, tpr_reads_what_was_written_to_cr8)
+{
+    uint64_t tpr;
+
+    v->arch.gprs.rbx = 9;
+    run_cr8(WRITE_CR8_FROM_RBX, true);
+
+    cr_assert_eq(vlapic_msr_read(v, 0x808, &tpr), 0);
+    cr_expect_eq(tpr, 0x90);
+
+    v->arch.gprs.rbx = 0x10;
+    run_cr8(WRITE_CR8_FROM_RBX, true);
+    cr_expect_eq(v->arch.vmcb->event_inj & EVENT_VECTOR_MASK, EXC_GP);
+    cr_expect_eq(vlapic_get_cr8(v), 9);
+}
