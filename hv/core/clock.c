@@ -7,6 +7,8 @@ struct tsc_scale host_tsc_scale;
 uint64_t host_tsc_khz;
 uint64_t host_boot_tsc;
 
+#define FARTHEST_NS (1UL << 60) /* in TSC ticks still far from 2^64 */
+
 static uint64_t wallclock_ns; /* UNIX time at host time 0; changed atomically */
 
 /* mul_frac gets its top bit set, so that it is as precise as 32 bits allow. */
@@ -46,7 +48,8 @@ uint64_t now_ns(void)
 
 uint64_t tsc_at_ns(uint64_t ns)
 {
-    /* in two steps: a whole ns * kHz overflows after two hours */
+    /* In two steps: a whole ns * kHz overflows after two hours. What is decades away fires early, and looks again. */
+    ns = MIN(ns, FARTHEST_NS);
     return host_boot_tsc + ns / 1000000 * host_tsc_khz + ns % 1000000 * host_tsc_khz / 1000000;
 }
 
