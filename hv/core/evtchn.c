@@ -404,11 +404,22 @@ static int close_some(struct domain *d)
     return 0;
 }
 
+/* Nothing is left to close. A dying domain, whose destruction restarts often, opens nothing more. */
+static bool is_closed(struct evtchn_ports *ports)
+{
+    bool is_closed;
+
+    spin_lock(&ports->lock);
+    is_closed = ports->open_count == 0 && ports->fifo == NULL;
+    spin_unlock(&ports->lock);
+    return is_closed;
+}
+
 int evtchn_close_all(struct domain *d)
 {
     int rc;
 
-    if (d->evtchn == NULL) {
+    if (d->evtchn == NULL || is_closed(d->evtchn)) {
         return 0;
     }
     rc = close_some(d);

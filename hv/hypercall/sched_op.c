@@ -37,7 +37,8 @@ static long read_ports(struct vcpu *v, const struct sched_poll *poll, evtchn_por
 }
 
 /* Blocks until one of the ports is pending or the time has come. Polling is announced before the last
- * look, so that an event sent in between finds it and wakes us. */
+ * look, so that an event sent in between finds it and wakes us; and when we are blocked already, so that
+ * a late vcpu_kick() for something else, which ends the poll, ends the block with it. */
 static long poll(struct vcpu *v, uint64_t arg)
 {
     evtchn_port_t ports[POLL_MAX_PORTS];
@@ -51,8 +52,9 @@ static long poll(struct vcpu *v, uint64_t arg)
     if (rc != 0) {
         return rc;
     }
-    evtchn_poll_begin(v, poll.nr_ports == 1 ? ports[0] : 0);
+    timer_stop(&v->poll_timer); /* that of an earlier poll, which an event ended */
     vcpu_set_flag(v, VCPU_BLOCKED);
+    evtchn_poll_begin(v, poll.nr_ports == 1 ? ports[0] : 0);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 
     if (READ_ONCE(v->vcpu_info->evtchn_upcall_pending) || any_pending(v->domain, ports, poll.nr_ports) ||

@@ -3,11 +3,15 @@
 #include <hv/evtchn.h>
 #include <hv/frame.h>
 #include <hv/hypercall.h>
+#include <hv/time.h>
+#include <hv/timer.h>
 
 #include <criterion/criterion.h>
 
 #include "core/evtchn_ports.h"
 #include "host/fake.h"
+
+#include <xen/sched.h>
 
 static struct domain *a, *b;
 
@@ -385,4 +389,55 @@ Test(evtchn, reset_closes_and_frees_the_numbers)
     cr_assert_eq(port, 1);
     arg.dom = 1;
     cr_assert_eq(op(a->vcpus[0], EVTCHNOP_reset, &arg, sizeof(arg)), -XEN_EINVAL, "not paused");
+}
+
+Test(evtchn, closing_all_is_not_begun_again_when_it_is_done)
+{
+    uint32_t port;
+
+    for (unsigned i = 0; i < 1500; i++) {
+        cr_assert_eq(evtchn_alloc_unbound(b, 0, &port), 0);
+    }
+
+    cr_expect_eq(evtchn_close_all(b), -XEN_ERESTART);
+    while (evtchn_close_all(b) != 0) {
+    }
+
+    cr_expect_eq(evtchn_close_all(b), 0, "the destruction's next step walks all ports again");
+}
+
+/* --- SCHEDOP_poll ---------------------------------------------------------------------------------- */
+
+static long poll(struct vcpu *v, uint32_t port, uint64_t timeout_ns)
+{
+    struct sched_poll *poll = fake_guest_memory(v->domain, 0x1000);
+    uint32_t *ports = fake_guest_memory(v->domain, 0x2000);
+
+    *ports = port;
+    *poll = (struct sched_poll){.nr_ports = 1, .timeout = timeout_ns};
+    poll->ports.p = (void *)0x2000;
+    return sched_op(v, SCHEDOP_poll, 0x1000);
+}
+
+Test(evtchn, a_poll_is_not_ended_by_the_timer_of_the_one_before)
+{
+    struct vcpu *v = b->vcpus[0];
+    uint32_t port_a, port_b;
+
+    connect(&port_a, &port_b);
+    bit_set(b->shared_info->evtchn_mask, port_b);
+    fake_cpu_use(0, v);
+    cr_assert_eq(poll(v, port_b, now_ns() + 1000), 0);
+    cr_assert(vcpu_has_flag(v, VCPU_BLOCKED));
+    evtchn_send(a, port_a);
+    cr_assert_not(vcpu_has_flag(v, VCPU_BLOCKED), "its event ends a poll, masked or not");
+    clear_all(b);
+
+    cr_assert_eq(poll(v, port_b, 0), 0);
+    fake_tsc += 5000;
+    timer_run();
+
+    cr_expect(vcpu_has_flag(v, VCPU_BLOCKED));
+    evtchn_send(a, port_a);
+    cr_expect_not(vcpu_has_flag(v, VCPU_BLOCKED));
 }

@@ -50,7 +50,7 @@ bool evtchn_is_pending(struct domain *d, uint32_t port);
 bool evtchn_port_is_valid(struct domain *d, uint32_t port);
 
 /* SCHEDOP_poll: from now on any event on `port` (0: on any port) wakes v from VCPU_BLOCKED, masked or not.
- * The caller sets VCPU_BLOCKED, then looks at its ports once more (evtchn_is_pending). */
+ * The caller has set VCPU_BLOCKED, and then looks at its ports once more (evtchn_is_pending). */
 void evtchn_poll_begin(struct vcpu *v, uint32_t port);
 void evtchn_poll_end(struct vcpu *v);
 
