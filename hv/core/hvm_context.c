@@ -76,6 +76,7 @@ static void load_cpu(struct vcpu *v, const void *body, uint32_t length)
     (void)length;
     arch_vcpu_load(v, cpu);
     load_tsc(v, cpu->tsc);
+    v->is_initialised = true;
     vcpu_clear_flag(v, VCPU_WAIT_SIPI);
     vcpu_clear_flag(v, VCPU_DOWN);
 }

@@ -113,6 +113,16 @@ Test(hvm_context, pvh_start_state_is_taken_exactly)
     cr_assert_not(vcpu_has_flag(v, VCPU_DOWN), "a loaded vCPU is up");
 }
 
+Test(hvm_context, a_restored_vcpu_may_go_down_and_up_again)
+{
+    struct hvm_hw_cpu cpu = pvh_start();
+
+    v->is_initialised = false;
+    cr_assert_eq(load_cpu(&cpu), 0);
+
+    cr_expect(v->is_initialised, "VCPUOP_up would be refused");
+}
+
 Test(hvm_context, save_then_load_gives_the_same_records)
 {
     struct hvm_hw_cpu cpu = pvh_start();
