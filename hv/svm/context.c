@@ -347,6 +347,7 @@ bool arch_vcpu_check_xsave(const struct hvm_hw_cpu_xsave *xsave, size_t size)
     uint64_t supported = fpu_supported_xcr0();
     uint64_t used = xsave->xcr0 | xsave->save_area.xsave_hdr.xstate_bv;
 
+    xsave->save_area.xsave_hdr.xstate_bv &= fpu_supported_xcr0(); /* PKRU is switched, but not offered */
     if (supported == 0 || size < header_end || !(xsave->xcr0 & 1) || (used & ~supported) ||
         ((xsave->xcr0 & ~XSTATE_LEGACY) && !(xsave->xcr0 & 2)) ||
         xsave->save_area.xsave_hdr.xcomp_bv != 0) {

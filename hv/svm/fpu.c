@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guest's x87, SSE and AVX registers. The hypervisor uses none of them, so they stay in the processor
- * from entry to entry and are only saved when another vCPU is loaded. With XSAVE everything the
- * policy offers is saved whatever the guest's XCR0 says: disabled components keep their contents.
+ * from entry to entry and are only saved when another vCPU is loaded. With XSAVE everything that a
+ * guest could reach is saved whatever its XCR0 says: disabled components keep their contents. PKRU is one
+ * of them: it is not offered, but a guest that sets CR4.PKE reaches it.
  */
 #include <hv/arch/x86.h>
 #include <hv/frame.h>
@@ -14,15 +15,16 @@
 #define XCR0_X87 (1UL << 0)
 #define XCR0_SSE (1UL << 1)
 #define XCR0_AVX (1UL << 2)
+#define XCR0_PKRU (1UL << 9)
 
 #define FXSAVE_FCW   0
 #define FXSAVE_MXCSR 24
 
-static uint64_t host_xcr0; /* 0: no XSAVE */
+static uint64_t host_xcr0; /* what is switched; 0: no XSAVE */
 
 uint64_t fpu_supported_xcr0(void)
 {
-    return host_xcr0;
+    return host_xcr0 & ~XCR0_PKRU;
 }
 
 static void xsetbv(uint64_t value)
@@ -38,14 +40,14 @@ void fpu_init_cpu(void)
     x86_write_cr4(x86_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
     if (features.ecx & (1u << 26)) {
         x86_write_cr4(x86_read_cr4() | CR4_OSXSAVE);
-        host_xcr0 = x86_cpuid(0xd, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX);
+        host_xcr0 = x86_cpuid(0xd, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU);
         xsetbv(host_xcr0);
     }
 }
 
 int fpu_init_vcpu(struct vcpu *v)
 {
-    uint8_t *area = page_alloc(); /* x87, SSE, AVX and the header are 832 bytes */
+    uint8_t *area = page_alloc(); /* PKRU ends below 2816 in the standard format */
 
     if (area == NULL) {
         return -XEN_ENOMEM;

@@ -162,6 +162,19 @@ Test(hvm_context, tsc_goes_on_for_all_vcpus)
 {
     struct hvm_hw_cpu cpu = pvh_start(), saved;
 
+Test(hvm_context, components_that_are_switched_but_not_offered_stay_here)
+{
+    static _Alignas(64) uint8_t body[PAGE_SIZE];
+    struct hvm_hw_cpu_xsave *xsave = (void *)body;
+
+    ((uint64_t *)v->arch.fpu)[512 / 8] = 1U << 9 | 3; /* XSTATE_BV: PKRU, SSE, x87 */
+
+    arch_vcpu_save_xsave(v, xsave);
+
+    cr_expect_eq(xsave->save_area.xsave_hdr.xstate_bv, 3);
+    cr_expect(arch_vcpu_check_xsave(xsave, arch_vcpu_xsave_size()), "what we save can be restored");
+}
+
     fake_tsc = 1000000;
     cpu.tsc = 70000;
     cr_assert_eq(load_cpu(&cpu), 0);
