@@ -6,7 +6,7 @@
 #include <hv/arch/x86.h>
 #include <hv/print.h>
 
-#define MAX_KEPT 32U
+#define MAX_KEPT 64U
 #define E820_RAM 1U
 
 static struct {
@@ -14,13 +14,13 @@ static struct {
 } kept[MAX_KEPT];
 static unsigned kept_count;
 
-void machine_map_keep(uint64_t start, uint64_t end)
+void machine_map_keep(uint64_t start, uint64_t size)
 {
     if (kept_count == MAX_KEPT) {
         panic("machine_map: more than %u ranges kept", MAX_KEPT);
     }
     kept[kept_count].start = start;
-    kept[kept_count++].end = end;
+    kept[kept_count++].end = start + size;
 }
 
 static bool is_kept(uint64_t start, uint64_t end)

@@ -16,6 +16,7 @@
 #include <hv/frame.h>
 #include <hv/ioapic.h>
 #include <hv/iommu.h>
+#include <hv/machine_map.h>
 #include <hv/pci.h>
 #include <hv/print.h>
 
@@ -34,6 +35,24 @@ static void print_memory_map(void)
     for (unsigned i = 0; i < boot_info.module_count; i++) {
         pr_info("module %u: %lx-%lx \"%s\"", i, boot_info.modules[i].start,
                 boot_info.modules[i].end - 1, boot_info.modules[i].cmdline);
+    }
+}
+
+/* Registers that the hypervisor works with, or that could be made to send any interrupt (the HPET). Those that
+ * dom0 sees are emulated for it. */
+static void keep_own_registers(void)
+{
+    uint64_t buses = acpi_info.mcfg_bus_end + 1u - acpi_info.mcfg_bus_start;
+
+    machine_map_keep(acpi_info.lapic_paddr, PAGE_SIZE);
+    if (acpi_info.hpet_paddr != 0) {
+        machine_map_keep(acpi_info.hpet_paddr, PAGE_SIZE);
+    }
+    for (unsigned n = 0; n < ioapic_count(); n++) {
+        machine_map_keep(ioapic_info(n)->paddr, PAGE_SIZE);
+    }
+    if (acpi_info.mcfg_base != 0) {
+        machine_map_keep(acpi_info.mcfg_base + ((uint64_t)acpi_info.mcfg_bus_start << 20), buses << 20);
     }
 }
 
@@ -70,6 +89,7 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     ioapic_init();
     serial_input_init(console_input_collect);
     pci_init();
+    keep_own_registers();
     init_iommu();
 }
 

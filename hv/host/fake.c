@@ -141,12 +141,6 @@ void iommu_flush(struct domain *d, gfn_t g, unsigned order)
     fake_flush_count++;
 }
 
-bool iommu_owns_page(mfn_t m)
-{
-    (void)m;
-    return false;
-}
-
 bool machine_is_device_memory(mfn_t m)
 {
     return m.n >= FAKE_RAM_BYTES / PAGE_SIZE;

@@ -21,6 +21,7 @@
 #include <hv/hypercall.h>
 #include <hv/irq.h>
 #include <hv/lock.h>
+#include <hv/machine_map.h>
 #include <hv/pci.h>
 #include <hv/print.h>
 #include <hv/string.h>
@@ -253,17 +254,6 @@ bool iommu_owns_device(uint16_t bdf)
     return false;
 }
 
-bool iommu_owns_page(mfn_t m)
-{
-    for (unsigned i = 0; i < iommu_count; i++) {
-        if (m.n >= iommus[i].ivrs.paddr >> PAGE_SHIFT &&
-            m.n < (iommus[i].ivrs.paddr + REGS_SIZE) >> PAGE_SHIFT) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void assign_locked(uint16_t bdf, struct domain *d)
 {
     uint64_t old_tag = device_table[bdf].domain;
@@ -429,6 +419,7 @@ static int enable(struct iommu *io)
     uint64_t control = control_from_flags(io->ivrs.flags);
 
     io->regs = paging_map_mmio(io->ivrs.paddr, REGS_SIZE);
+    machine_map_keep(io->ivrs.paddr, REGS_SIZE);
     if (read_reg(io, REG_FEATURES) == ~0UL) {
         pr_error("iommu: no answer at 0x%lx", io->ivrs.paddr);
         return -XEN_EIO;

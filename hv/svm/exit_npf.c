@@ -8,7 +8,6 @@
 #include <hv/domain.h>
 #include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/iommu.h>
 #include <hv/machine_map.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
@@ -38,7 +37,7 @@ static bool map_host_device(struct vcpu *v, gfn_t g)
     struct domain *d = v->domain;
     mfn_t m = mfn(g.n);
 
-    if (!d->is_hardware || !machine_is_device_memory(m) || iommu_owns_page(m) ||
+    if (!d->is_hardware || !machine_is_device_memory(m) ||
         p2m_map(d, g, m, ORDER_4K, P2M_W | P2M_X | P2M_MMIO) != 0) {
         return false;
     }

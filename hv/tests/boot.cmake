@@ -2,6 +2,7 @@
 # Unit tests of boot, ACPI, console and virtual PCI: the real files over tests/boot_fakes.c.
 if(BUILD_TESTING)
     add_library(boot_under_test STATIC
+        boot/machine_map.c
         boot/multiboot.c
         boot/options.c
         core/clock.c
@@ -24,7 +25,7 @@ if(BUILD_TESTING)
     target_link_options(boot_under_test PUBLIC -fsanitize=address,undefined)
     target_link_libraries(boot_under_test PRIVATE project_warnings)
 
-    foreach(name multiboot acpi vpci print)
+    foreach(name machine_map multiboot acpi vpci print)
         nether_add_test(NAME ${name} SOURCES tests/test_${name}.c LIBS boot_under_test LABELS unit hv)
     endforeach()
 endif()

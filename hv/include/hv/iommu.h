@@ -27,7 +27,5 @@ void iommu_flush(struct domain *d, gfn_t g, unsigned order);
  * interrupt; the others report from their interrupt. */
 void iommu_report_faults(void);
 
-/* Whether the page is IOMMU registers or tables that dom0 must not touch. */
-bool iommu_owns_page(mfn_t m);
 /* The IOMMU's own PCI function is hidden from dom0. */
 bool iommu_owns_device(uint16_t bdf);

@@ -7,8 +7,8 @@
 
 #include <hv/types.h>
 
-/* Records [start, end) (bytes) as the hypervisor's: no domain ever gets it. Boot only. */
-void machine_map_keep(uint64_t start, uint64_t end);
+/* Records size bytes at start as the hypervisor's: no domain ever gets them. Boot only. */
+void machine_map_keep(uint64_t start, uint64_t size);
 
 /* Neither RAM nor kept: the hardware domain may map it one to one. */
 bool machine_is_device_memory(mfn_t m);
