@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the hardware domain sees of MSI and MSI-X, and what the device is told instead. */
+#include <hv/boot.h>
+#include <hv/machine_map.h>
 #include <hv/vmsi.h>
 #include <hv/vpci.h>
 
@@ -201,6 +203,32 @@ Test(vpci, msix_without_a_placed_bar_is_not_enabled)
 
     cr_assert_eq(host32(MSIX) >> 16 & PCI_MSIX_ENABLE, 0);
     cr_assert_eq(fakes_regions, 0);
+}
+
+Test(vpci, msix_in_ram_or_in_the_hypervisor_s_registers_is_not_enabled)
+{
+    static const uint32_t bars[] = {0x300000, 0x301000, 0x302000};
+    uint32_t *ram = fakes_ram(0x300000);
+
+    boot_info.ranges[0] = (struct boot_range){.start = 0x300000, .end = 0x301000, .type = 1};
+    boot_info.range_count = 1;
+    machine_map_keep(0x301800, 0x800);
+
+    for (unsigned i = 0; i < 2; i++) {
+        vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, bars[i] | 4);
+        enable_msix();
+        cr_assert_eq(host32(MSIX) >> 16 & PCI_MSIX_ENABLE, 0, "BAR at %x", bars[i]);
+    }
+    cr_assert_eq(fakes_regions, 0);
+    for (unsigned i = 0; i < 2 * PAGE_SIZE / 4; i++) {
+        cr_assert_eq(ram[i], 0, "%x was written", 0x300000 + i * 4);
+    }
+
+    vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, bars[2] | 4);
+    enable_msix();
+    cr_assert_eq(fakes_regions, 1);
+    vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, bars[0] | 4);
+    cr_assert_eq(ram[0x800 / 4 + 3], 0, "moved onto RAM later");
 }
 
 Test(vpci, disabled_msix_gives_everything_back)

@@ -10,6 +10,7 @@
 #include <hv/arch/paging.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
+#include <hv/machine_map.h>
 #include <hv/mmio.h>
 #include <hv/p2m.h>
 #include <hv/print.h>
@@ -167,10 +168,22 @@ static const struct mmio_ops table_ops = {table_read, table_write};
 
 /* --- Where the table is ---------------------------------------------------------------------------- */
 
+/* A BAR says what dom0 wrote there: RAM and the hypervisor's own registers are nobody's table. */
+static bool is_device_memory(uint64_t start, uint64_t size)
+{
+    for (uint64_t page = start >> PAGE_SHIFT; page <= (start + size - 1) >> PAGE_SHIFT; page++) {
+        if (!machine_is_device_memory(mfn(page))) {
+            return false;
+        }
+    }
+    return start + size > start;
+}
+
 /* Address of the table by the BAR it is in; 0: the BAR is not a memory BAR with an address, or is off. */
 static uint64_t find_table(pci_bdf bdf, unsigned at)
 {
     uint32_t where = pci_config_read(bdf, at + PCI_MSIX_TABLE, 4);
+    uint32_t count = (pci_config_read(bdf, at + PCI_MSIX_CONTROL, 2) & PCI_MSIX_SIZE) + 1;
     unsigned bar = PCI_BAR0 + (where & 7) * 4;
     uint32_t low = pci_config_read(bdf, bar, 4);
     uint64_t base = low & BAR_ADDRESS;
@@ -182,7 +195,8 @@ static uint64_t find_table(pci_bdf bdf, unsigned at)
     if ((low & BAR_TYPE) == BAR_64BIT && (where & 7) < 5) {
         base |= (uint64_t)pci_config_read(bdf, bar + 4, 4) << 32;
     }
-    return base ? base + (where & ~7u) : 0;
+    base += where & ~7u;
+    return base >> PAGE_SHIFT != 0 && is_device_memory(base, count * ENTRY_SIZE) ? base : 0;
 }
 
 /* Takes the table's frames out of the guest's memory: claimed first, so that none is mapped again. */
