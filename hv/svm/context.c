@@ -164,6 +164,10 @@ void arch_vcpu_save(const struct vcpu *v, uint64_t now_tsc, struct hvm_hw_cpu *c
     cpu->cr2 = vmcb->cr2;
     cpu->cr3 = vmcb->cr3;
     cpu->cr4 = vmcb->cr4;
+    cpu->dr0 = v->arch.dr[0];
+    cpu->dr1 = v->arch.dr[1];
+    cpu->dr2 = v->arch.dr[2];
+    cpu->dr3 = v->arch.dr[3];
     cpu->dr6 = vmcb->dr6;
     cpu->dr7 = vmcb->dr7;
     cpu->tsc = now_tsc + vmcb->tsc_offset;
@@ -274,6 +278,10 @@ void arch_vcpu_load(struct vcpu *v, const struct hvm_hw_cpu *cpu)
     vmcb->cr2 = cpu->cr2;
     vmcb->cr3 = cpu->cr3;
     vmcb->cr4 = cpu->cr4;
+    v->arch.dr[0] = cpu->dr0;
+    v->arch.dr[1] = cpu->dr1;
+    v->arch.dr[2] = cpu->dr2;
+    v->arch.dr[3] = cpu->dr3;
     vmcb->dr6 = cpu->dr6;
     vmcb->dr7 = cpu->dr7;
     vmcb->interrupt_shadow = 0;
@@ -339,6 +347,7 @@ void arch_vcpu_save_xsave(const struct vcpu *v, struct hvm_hw_cpu_xsave *xsave)
     xsave->xfeature_mask = xsave->xcr0_accum = fpu_supported_xcr0();
     xsave->xcr0 = v->arch.xcr0;
     memcpy(&xsave->save_area, v->arch.fpu, area_size());
+    xsave->save_area.xsave_hdr.xstate_bv &= fpu_supported_xcr0(); /* PKRU is switched, but not offered */
 }
 
 bool arch_vcpu_check_xsave(const struct hvm_hw_cpu_xsave *xsave, size_t size)
@@ -347,7 +356,6 @@ bool arch_vcpu_check_xsave(const struct hvm_hw_cpu_xsave *xsave, size_t size)
     uint64_t supported = fpu_supported_xcr0();
     uint64_t used = xsave->xcr0 | xsave->save_area.xsave_hdr.xstate_bv;
 
-    xsave->save_area.xsave_hdr.xstate_bv &= fpu_supported_xcr0(); /* PKRU is switched, but not offered */
     if (supported == 0 || size < header_end || !(xsave->xcr0 & 1) || (used & ~supported) ||
         ((xsave->xcr0 & ~XSTATE_LEGACY) && !(xsave->xcr0 & 2)) ||
         xsave->save_area.xsave_hdr.xcomp_bv != 0) {

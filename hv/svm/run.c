@@ -30,6 +30,23 @@ static void vmsave(mfn_t vmcb)
     __asm__ volatile("vmsave %%rax" : : "a"(vmcb.n << PAGE_SHIFT) : "memory");
 }
 
+/* DR0 to DR3 are not in the VMCB; DR7 is, and no breakpoint is on outside of the guest. */
+static void save_breakpoints(struct vcpu *v)
+{
+    uint64_t *dr = v->arch.dr;
+
+    __asm__ volatile("mov %%db0, %0; mov %%db1, %1; mov %%db2, %2; mov %%db3, %3"
+                     : "=r"(dr[0]), "=r"(dr[1]), "=r"(dr[2]), "=r"(dr[3]));
+}
+
+static void load_breakpoints(const struct vcpu *v)
+{
+    const uint64_t *dr = v->arch.dr;
+
+    __asm__ volatile("mov %0, %%db0; mov %1, %%db1; mov %2, %%db2; mov %3, %%db3"
+                     : : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
+}
+
 /* Takes the state of whoever was loaded out of the processor and puts v's in. */
 static void switch_to(struct cpu *c, struct vcpu *v)
 {
@@ -41,12 +58,14 @@ static void switch_to(struct cpu *c, struct vcpu *v)
     if (old != NULL) {
         vmsave(old->arch.vmcb_mfn);
         fpu_save(old);
+        save_breakpoints(old);
         c->svm->loaded = NULL;
         sched_released(old);
     }
     if (v != NULL) {
         vmload(v->arch.vmcb_mfn);
         fpu_restore(v);
+        load_breakpoints(v);
         c->svm->loaded = v;
     }
 }

@@ -137,12 +137,16 @@ Test(hvm_context, save_then_load_gives_the_same_records)
     cpu.ss_arbytes = 0xcf3;
     cpu.shadow_gs = 0xffff888000000000;
     cpu.r15 = 15;
+    cpu.dr0 = 0x1000;
+    cpu.dr3 = 0xffffffff81001000;
     cpu.msr_lstar = 0xffffffff81000000;
     cpu.pending_event = 0x80000b0e; /* page fault with error code */
     cpu.error_code = 6;
     cpu.tsc = 5000;
     cr_assert_eq(load_cpu(&cpu), 0);
     cr_assert_eq(v->arch.vmcb->cpl, 3);
+    cr_assert_eq(v->arch.dr[0], 0x1000);
+    cr_assert_eq(v->arch.dr[3], 0xffffffff81001000);
     cr_assert_eq(v->arch.vmcb->event_inj, 0x680000b0eUL);
     vlapic_set_irq(v, 0x55, false);
 
@@ -158,10 +162,6 @@ Test(hvm_context, save_then_load_gives_the_same_records)
     cr_assert_eq(memcmp(stream, first, first_size), 0);
 }
 
-Test(hvm_context, tsc_goes_on_for_all_vcpus)
-{
-    struct hvm_hw_cpu cpu = pvh_start(), saved;
-
 Test(hvm_context, components_that_are_switched_but_not_offered_stay_here)
 {
     static _Alignas(64) uint8_t body[PAGE_SIZE];
@@ -174,6 +174,10 @@ Test(hvm_context, components_that_are_switched_but_not_offered_stay_here)
     cr_expect_eq(xsave->save_area.xsave_hdr.xstate_bv, 3);
     cr_expect(arch_vcpu_check_xsave(xsave, arch_vcpu_xsave_size()), "what we save can be restored");
 }
+
+Test(hvm_context, tsc_goes_on_for_all_vcpus)
+{
+    struct hvm_hw_cpu cpu = pvh_start(), saved;
 
     fake_tsc = 1000000;
     cpu.tsc = 70000;

@@ -34,8 +34,8 @@ struct vcpu_arch {
     uint32_t pending_error;
     bool nmi_pending;
     uint64_t xcr0;
+    uint64_t dr[4];           /* breakpoint addresses, while it is not loaded on a CPU */
     uint64_t tsc_aux;
-    uint64_t star_hi;         /* spare MSR state that has no VMCB field */
 };
 
 /* Vendor part, per vCPU: a VMCB in the reset or PVH start state. 0 or -XEN_ENOMEM. */
