@@ -30,6 +30,8 @@
 #define PTE_NX        (1UL << 63)
 #define PTE_ADDR_MASK 0x000ffffffffff000UL
 #define PTE_NEXT_LEVEL(level) ((uint64_t)(level) << 9)
+/* Not present. Not 0 either: QEMU's IOMMU refuses DMA at a 0 without an event. */
+#define PTE_HOLE      PTE_NEXT_LEVEL(1)
 
 #define LEVELS       4U
 #define LEVEL_BITS   9U
@@ -113,10 +115,16 @@ static unsigned pte_flags(uint64_t pte)
 static mfn_t table_alloc(struct p2m *p)
 {
     mfn_t m = frame_alloc_hv(ORDER_4K, NODE_ANY);
+    uint64_t *table;
 
-    if (!mfn_is_none(m)) {
-        p->table_frames++;
+    if (mfn_is_none(m)) {
+        return m;
     }
+    table = mfn_to_virt(m);
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        table[i] = PTE_HOLE;
+    }
+    p->table_frames++;
     return m;
 }
 
@@ -373,7 +381,7 @@ static int unmap_batch(struct p2m *p, gfn_t *g, uint64_t end, struct removed *re
             }
             continue;
         }
-        WRITE_ONCE(*slot, 0);
+        WRITE_ONCE(*slot, PTE_HOLE);
         removed->blocks[removed->count].mfn = pte_mfn(pte);
         removed->blocks[removed->count++].order = order;
         *g = gfn_add(*g, 1UL << order);
@@ -439,7 +447,7 @@ int p2m_grant_unmap(struct domain *d, gfn_t g, mfn_t m)
     spin_lock(&p->lock);
     slot = slot_find(p, g, &level);
     if (level == 1 && (*slot & PTE_P) && (*slot & PTE_GRANT) && pte_mfn(*slot).n == m.n) {
-        WRITE_ONCE(*slot, 0);
+        WRITE_ONCE(*slot, PTE_HOLE);
         rc = 0;
     }
     spin_unlock(&p->lock);
@@ -478,7 +486,7 @@ static uint64_t teardown_table(struct p2m *p, uint64_t *slot, unsigned level, ui
             done += teardown_table(p, &table[i], level - 1, budget - done);
         } else {
             /* Grant mappings were given up before (grant_release_mappings). */
-            WRITE_ONCE(table[i], 0);
+            WRITE_ONCE(table[i], PTE_HOLE);
             put_block(pte_mfn(pte), level_order(level));
             done += 1UL << (level_order(level) / 2);
         }
@@ -486,7 +494,7 @@ static uint64_t teardown_table(struct p2m *p, uint64_t *slot, unsigned level, ui
     if (done < budget) {
         mfn_t m = pte_mfn(*slot);
 
-        WRITE_ONCE(*slot, 0);
+        WRITE_ONCE(*slot, PTE_HOLE);
         table_free(p, m);
     }
     return done;
