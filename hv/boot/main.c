@@ -100,6 +100,7 @@ static void init_virtualization(void)
     svm_maps_init();
     svm_init_cpu();
     cpuid_policy_init_system(x86_cpuid);
+    iommu_watch();
 }
 
 void boot_main(uint32_t magic, uint32_t info_paddr)

@@ -9,7 +9,6 @@
 #include <hv/arch/x86.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
-#include <hv/iommu.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 #include <hv/timer.h>
@@ -78,7 +77,6 @@ static void interrupt_window(void)
 
 static void idle(struct cpu *c)
 {
-    iommu_report_faults();
     if (frame_dirty_count() != 0 && frame_scrub_some(IDLE_SCRUB_FRAMES) != 0) {
         interrupt_window();
         return;

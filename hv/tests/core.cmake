@@ -27,6 +27,7 @@ if(BUILD_TESTING)
         hypercall/event_channel_op.c
         hypercall/grant_table_op.c
         hypercall/sched_op.c
+        iommu/event_log.c
         lib/bitmap.c
         lib/format.c
         lib/lock.c
@@ -59,7 +60,7 @@ if(BUILD_TESTING)
     target_link_libraries(hv_logic_hosted PRIVATE project_warnings)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
-    foreach(subject clock evtchn evtchn_fifo grant hvm_context svm_inject svm_exit_npf svm_exit_misc)
+    foreach(subject clock event_log evtchn evtchn_fifo grant hvm_context svm_inject svm_exit_npf svm_exit_misc)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
 endif()

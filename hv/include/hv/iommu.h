@@ -23,9 +23,8 @@ int iommu_assign(uint16_t bdf, struct domain *d);
 /* Forgets cached translations of d's devices: 2^order frames at g (order 64: all), and waits until done. */
 void iommu_flush(struct domain *d, gfn_t g, unsigned order);
 
-/* Reports logged DMA faults: device, address, direction. Called when a CPU idles, for IOMMUs that cannot
- * interrupt; the others report from their interrupt. */
-void iommu_report_faults(void);
+/* From now on refused DMA is reported on the console: device, address, direction. Needs timers. */
+void iommu_watch(void);
 
 /* The IOMMU's own PCI function is hidden from dom0. */
 bool iommu_owns_device(uint16_t bdf);

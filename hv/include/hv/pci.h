@@ -13,6 +13,7 @@ typedef uint16_t pci_bdf;
 #define PCI_COMMAND_MEMORY (1u << 1)
 #define PCI_STATUS         0x06
 #define PCI_STATUS_CAPS    (1u << 4)
+#define PCI_STATUS_ABORTED (1u << 11) /* signaled target abort */
 #define PCI_HEADER_TYPE    0x0e
 #define PCI_BAR0           0x10
 #define PCI_CAP_POINTER    0x34
