@@ -68,11 +68,6 @@ unsigned svm_insn_length(struct vcpu *v, unsigned usual)
     return usual;
 }
 
-void svm_skip(struct vcpu *v, unsigned length)
-{
-    v->arch.vmcb->rip += length;
-}
-
 void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
     v->arch.xcr0 = xcr0;

@@ -311,10 +311,10 @@ void arch_vcpu_save_mtrr(const struct vcpu *v, struct hvm_hw_mtrr *mtrr)
     mtrr->msr_mtrr_def_type = MTRR_DEF_TYPE;
 }
 
-bool arch_vcpu_check_mtrr(const struct hvm_hw_mtrr *mtrr)
+bool svm_pat_is_valid(uint64_t pat)
 {
     for (unsigned i = 0; i < 8; i++) {
-        uint8_t type = (uint8_t)(mtrr->msr_pat_cr >> (8 * i));
+        uint8_t type = (uint8_t)(pat >> (8 * i));
 
         /* UC, WC, WT, WP, WB, UC- (APM vol. 2, 7.8.1). */
         if (type > 7 || type == 2 || type == 3) {
@@ -322,6 +322,11 @@ bool arch_vcpu_check_mtrr(const struct hvm_hw_mtrr *mtrr)
         }
     }
     return true;
+}
+
+bool arch_vcpu_check_mtrr(const struct hvm_hw_mtrr *mtrr)
+{
+    return svm_pat_is_valid(mtrr->msr_pat_cr);
 }
 
 void arch_vcpu_load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *mtrr)

@@ -43,7 +43,7 @@ unsigned svm_insn_length(struct vcpu *v, unsigned usual)
     return insn.length;
 }
 
-void svm_skip(struct vcpu *v, unsigned length)
+void arch_vcpu_advance_rip(struct vcpu *v, unsigned length)
 {
     struct vmcb *vmcb = v->arch.vmcb;
 
@@ -130,7 +130,7 @@ void svm_handle_exit(struct vcpu *v)
         return;
     case VMEXIT_INVD: /* nothing of the host may be lost: as WBINVD, which coherent guests need not */
     case VMEXIT_WBINVD:
-        svm_skip(v, svm_insn_length(v, 2));
+        arch_vcpu_advance_rip(v, svm_insn_length(v, 2));
         return;
     case VMEXIT_RDPMC: /* no performance counters are offered */
         arch_inject_exception(v, EXC_GP, true, 0);

@@ -15,5 +15,5 @@ void svm_exit_cpuid(struct vcpu *v)
     gprs->rbx = regs.ebx;
     gprs->rcx = regs.ecx;
     gprs->rdx = regs.edx;
-    svm_skip(v, svm_insn_length(v, 2));
+    arch_vcpu_advance_rip(v, svm_insn_length(v, 2));
 }

@@ -85,7 +85,7 @@ static void string_io(struct vcpu *v, uint64_t info, unsigned size)
     }
     if (count == 0) {
         v->arch.vmcb->rip = v->arch.vmcb->exit_info2;
-        svm_skip(v, 0);
+        arch_vcpu_advance_rip(v, 0);
     }
 }
 
@@ -115,5 +115,5 @@ void svm_exit_ioio(struct vcpu *v)
         svm_port_write(v, port, size, (uint32_t)*rax & (size == 4 ? ~0U : (1U << (size * 8)) - 1));
     }
     vmcb->rip = vmcb->exit_info2;
-    svm_skip(v, 0);
+    arch_vcpu_advance_rip(v, 0);
 }

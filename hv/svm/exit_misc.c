@@ -36,7 +36,7 @@ static void halt_for_good(struct vcpu *v)
 
 void svm_exit_hlt(struct vcpu *v)
 {
-    svm_skip(v, svm_insn_length(v, 1));
+    arch_vcpu_advance_rip(v, svm_insn_length(v, 1));
     if (v->arch.vmcb->event_inj & EVENT_VALID) {
         return;
     }
@@ -76,7 +76,7 @@ void svm_exit_cr8(struct vcpu *v, bool is_write)
         arch_inject_exception(v, EXC_GP, true, 0);
         return;
     }
-    svm_skip(v, insn.length);
+    arch_vcpu_advance_rip(v, insn.length);
 }
 
 void svm_exit_xsetbv(struct vcpu *v)
@@ -95,5 +95,5 @@ void svm_exit_xsetbv(struct vcpu *v)
         return;
     }
     fpu_set_xcr0(v, value);
-    svm_skip(v, svm_insn_length(v, 3));
+    arch_vcpu_advance_rip(v, svm_insn_length(v, 3));
 }

@@ -88,12 +88,8 @@ static bool read_pat(struct vcpu *v, uint32_t msr, uint64_t *value)
 static bool write_pat(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     (void)msr;
-    for (unsigned i = 0; i < 8; i++) {
-        unsigned type = (value >> (8 * i)) & 0xff;
-
-        if (type == 2 || type == 3 || type > 7) {
-            return false;
-        }
+    if (!svm_pat_is_valid(value)) {
+        return false;
     }
     v->arch.vmcb->g_pat = value;
     v->arch.vmcb->clean &= ~CLEAN_NP;
@@ -159,17 +155,12 @@ static bool read_patch_level(struct vcpu *v, uint32_t msr, uint64_t *value)
     return true;
 }
 
-static bool read_tsc_adjust(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-    return read_zero(v, msr, value);
-}
-
 /* Sorted by number. */
 static const struct msr_rule rules[] = {
     {0x00000010, 0x00000010, read_tsc, write_ignored},
     {0x00000017, 0x00000017, read_zero, NULL},              /* platform id */
     {MSR_APIC_BASE, MSR_APIC_BASE, read_lapic, write_lapic},
-    {0x0000003b, 0x0000003b, read_tsc_adjust, NULL},
+    {0x0000003b, 0x0000003b, read_zero, NULL},              /* TSC_ADJUST */
     {0x0000008b, 0x0000008b, read_patch_level, write_ignored},
     {0x000000fe, 0x000000fe, read_zero, NULL},              /* MTRRcap: no variable ranges */
     {0x00000200, 0x0000020f, read_zero, write_ignored},     /* variable MTRRs */
@@ -211,14 +202,14 @@ static const struct msr_rule *rule_for(uint32_t msr)
     return NULL;
 }
 
-bool svm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+static bool msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     const struct msr_rule *rule = rule_for(msr);
 
     return rule != NULL && rule->read(v, msr, value);
 }
 
-bool svm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
+static bool msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     const struct msr_rule *rule = rule_for(msr);
 
@@ -235,9 +226,9 @@ void svm_exit_msr(struct vcpu *v)
 
     if (is_write) {
         value = (uint32_t)gprs->rax | gprs->rdx << 32;
-        ok = svm_msr_write(v, msr, value);
+        ok = msr_write(v, msr, value);
     } else {
-        ok = svm_msr_read(v, msr, &value);
+        ok = msr_read(v, msr, &value);
         if (ok) {
             gprs->rax = (uint32_t)value;
             gprs->rdx = value >> 32;
@@ -247,5 +238,5 @@ void svm_exit_msr(struct vcpu *v)
         arch_inject_exception(v, EXC_GP, true, 0);
         return;
     }
-    svm_skip(v, svm_insn_length(v, 2));
+    arch_vcpu_advance_rip(v, svm_insn_length(v, 2));
 }

@@ -14,7 +14,6 @@
 
 #include "svm.h"
 
-#define NPF_PRESENT (1UL << 0)
 #define NPF_WRITE   (1UL << 1)
 #define NPF_RESERVED (1UL << 3) /* the p2m's own entry has bits that this processor refuses */
 #define NPF_FETCH   (1UL << 4)

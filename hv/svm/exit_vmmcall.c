@@ -15,6 +15,6 @@ void svm_exit_vmmcall(struct vcpu *v)
         length = vmcb->next_rip - vmcb->rip;
     }
     if (hypercall_dispatch(v)) {
-        svm_skip(v, length);
+        arch_vcpu_advance_rip(v, length);
     }
 }

@@ -12,11 +12,9 @@
 #include "svm.h"
 
 #define CPUID_SVM        (1U << 2)  /* 8000_0001 ECX */
-#define CPUID_1G_PAGES   (1U << 26) /* 8000_0001 EDX */
 #define SVM_NPT          (1U << 0)  /* 8000_000A EDX */
 #define SVM_NEXT_RIP     (1U << 3)
 #define SVM_CLEAN_BITS   (1U << 5)
-#define SVM_FLUSH_ASID   (1U << 6)
 #define SVM_DECODE       (1U << 7)
 #define VM_CR_SVMDIS     (1UL << 4)
 
@@ -41,19 +39,16 @@ void svm_detect(void)
     }
     svm_features = (struct svm_features){
         .asid_count = svm.ebx,
-        .has_npt = true,
         .has_next_rip = svm.edx & SVM_NEXT_RIP,
         .has_decode_assist = svm.edx & SVM_DECODE,
-        .has_flush_by_asid = svm.edx & SVM_FLUSH_ASID,
         .has_clean_bits = svm.edx & SVM_CLEAN_BITS,
-        .has_1g_pages = x86_cpuid(0x80000001, 0).edx & CPUID_1G_PAGES,
     };
     if (svm_features.asid_count < 2) {
         halt_with_message("this processor offers no address space identifiers for guests");
     }
-    pr_info("svm: nested paging, %u ASIDs%s%s%s%s\n", svm_features.asid_count,
+    pr_info("svm: nested paging, %u ASIDs%s%s%s\n", svm_features.asid_count,
             svm_features.has_next_rip ? ", next RIP" : "", svm_features.has_decode_assist ? ", decode assists" : "",
-            svm_features.has_flush_by_asid ? ", flush by ASID" : "", svm_features.has_clean_bits ? ", clean bits" : "");
+            svm_features.has_clean_bits ? ", clean bits" : "");
 }
 
 void svm_init_cpu(void)

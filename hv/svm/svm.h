@@ -13,7 +13,7 @@ struct cpu;
 /* What this host's SVM can do (CPUID 8000_000A, APM vol. 2, 15.1.2 and appendix). */
 struct svm_features {
     uint32_t asid_count;
-    bool has_npt, has_next_rip, has_decode_assist, has_flush_by_asid, has_clean_bits, has_1g_pages;
+    bool has_next_rip, has_decode_assist, has_clean_bits;
 };
 
 extern struct svm_features svm_features;
@@ -57,8 +57,6 @@ void svm_exit_shutdown(struct vcpu *v);
 /* Length of the intercepted instruction: what the CPU says, else decoded. `usual` is its length
  * without prefixes, believed if the bytes cannot be fetched. */
 unsigned svm_insn_length(struct vcpu *v, unsigned usual);
-/* Steps over it: RIP, the interrupt shadow, and a single-step trap if TF is set. */
-void svm_skip(struct vcpu *v, unsigned length);
 
 /* io_policy.c: the I/O and MSR permission maps. */
 extern uint8_t *svm_default_iopm, *svm_default_msrpm;
@@ -81,8 +79,8 @@ uint64_t fpu_supported_xcr0(void);
 /* v is loaded on this CPU; the value was checked. */
 void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
 
-/* exit_msr.c: false for #GP. */
-bool svm_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value);
-bool svm_msr_write(struct vcpu *v, uint32_t msr, uint64_t value);
+/* context.c: whether the processor takes this PAT. */
+bool svm_pat_is_valid(uint64_t pat);
+
 /* hypercall_page.c: the guest wants the hypercall page written at a guest-physical address. */
 bool svm_write_hypercall_msr(struct vcpu *v, uint32_t msr, uint64_t value);

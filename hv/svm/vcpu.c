@@ -138,11 +138,6 @@ uint64_t arch_vcpu_rip(const struct vcpu *v)
     return v->arch.vmcb->rip;
 }
 
-void arch_vcpu_advance_rip(struct vcpu *v, unsigned length)
-{
-    svm_skip(v, length);
-}
-
 unsigned arch_vcpu_code_bits(const struct vcpu *v)
 {
     const struct vmcb *vmcb = v->arch.vmcb;

@@ -14,7 +14,6 @@ struct vmcb_segment {
     uint64_t base;
 };
 
-#define SEG_ATTR_TYPE_MASK 0x000fU
 #define SEG_ATTR_S         0x0010U
 #define SEG_ATTR_DPL_SHIFT 5
 #define SEG_ATTR_P         0x0080U
@@ -35,16 +34,12 @@ enum vmcb_intercept3 {
     INTERCEPT3_VINTR = 1u << 4,
     INTERCEPT3_RDPMC = 1u << 15,
     INTERCEPT3_CPUID = 1u << 18,
-    INTERCEPT3_RSM = 1u << 19,
-    INTERCEPT3_IRET = 1u << 20,
     INTERCEPT3_INVD = 1u << 22,
-    INTERCEPT3_PAUSE = 1u << 23,
     INTERCEPT3_HLT = 1u << 24,
     INTERCEPT3_INVLPGA = 1u << 26,
     INTERCEPT3_IOIO = 1u << 27,
     INTERCEPT3_MSR = 1u << 28,
     INTERCEPT3_TASK_SWITCH = 1u << 29,
-    INTERCEPT3_FERR_FREEZE = 1u << 30,
     INTERCEPT3_SHUTDOWN = 1u << 31,
 };
 
@@ -58,7 +53,6 @@ enum vmcb_intercept4 {
     INTERCEPT4_CLGI = 1u << 5,
     INTERCEPT4_SKINIT = 1u << 6,
     INTERCEPT4_RDTSCP = 1u << 7,
-    INTERCEPT4_ICEBP = 1u << 8,
     INTERCEPT4_WBINVD = 1u << 9,
     INTERCEPT4_MONITOR = 1u << 10,
     INTERCEPT4_MWAIT = 1u << 11,
@@ -68,33 +62,25 @@ enum vmcb_intercept4 {
 /* clean bits (15.15.3): what the processor may have cached; a changed group must be clear. */
 enum vmcb_clean {
     CLEAN_INTERCEPTS = 1u << 0,
-    CLEAN_IOPM = 1u << 1,
     CLEAN_ASID = 1u << 2,
     CLEAN_TPR = 1u << 3,
     CLEAN_NP = 1u << 4,
     CLEAN_CRX = 1u << 5,
     CLEAN_DRX = 1u << 6,
-    CLEAN_DT = 1u << 7,
-    CLEAN_SEG = 1u << 8,
     CLEAN_CR2 = 1u << 9,
-    CLEAN_LBR = 1u << 10,
-    CLEAN_AVIC = 1u << 11,
     CLEAN_ALL = 0xfff,
 };
 
 enum vmcb_tlb_control {
     TLB_FLUSH_NONE = 0,
     TLB_FLUSH_ALL = 1,
-    TLB_FLUSH_ASID = 3, /* only with CPUID 8000_000A EDX[6] */
 };
 
 /* vintr (offset 060h). */
 #define VINTR_IRQ        (1UL << 8)
-#define VINTR_GIF        (1UL << 9)
 #define VINTR_PRIO_SHIFT 16
 #define VINTR_IGNORE_TPR (1UL << 20)
 #define VINTR_MASKING    (1UL << 24)
-#define VINTR_VECTOR_SHIFT 32
 
 /* event_inj and exit_int_info (15.20). */
 #define EVENT_VALID       (1UL << 31)
@@ -175,9 +161,7 @@ enum vmexit {
     VMEXIT_VINTR = 0x64,
     VMEXIT_RDPMC = 0x6f,
     VMEXIT_CPUID = 0x72,
-    VMEXIT_IRET = 0x74,
     VMEXIT_INVD = 0x76,
-    VMEXIT_PAUSE = 0x77,
     VMEXIT_HLT = 0x78,
     VMEXIT_INVLPGA = 0x7a,
     VMEXIT_IOIO = 0x7b,
@@ -186,13 +170,7 @@ enum vmexit {
     VMEXIT_SHUTDOWN = 0x7f,
     VMEXIT_VMRUN = 0x80,
     VMEXIT_VMMCALL = 0x81,
-    VMEXIT_VMLOAD = 0x82,
-    VMEXIT_SKINIT = 0x86,
-    VMEXIT_RDTSCP = 0x87,
-    VMEXIT_ICEBP = 0x88,
     VMEXIT_WBINVD = 0x89,
-    VMEXIT_MONITOR = 0x8a,
-    VMEXIT_MWAIT = 0x8b,
     VMEXIT_XSETBV = 0x8d,
     VMEXIT_NPF = 0x400,
 };

@@ -28,7 +28,6 @@ if(BUILD_TESTING)
         hypercall/grant_table_op.c
         hypercall/sched_op.c
         iommu/event_log.c
-        lib/bitmap.c
         lib/format.c
         lib/lock.c
         lib/print.c

@@ -58,7 +58,7 @@ struct vioapic_pin {
     bool is_held;        /* real pin masked although the guest's entry is not */
     uint32_t routed_cpu; /* how the real pin is programmed */
     uint64_t routed_mode;
-    uint64_t taken, storms;
+    uint64_t taken;
     uint64_t window_start_ns;
     uint32_t window_count;
 };
@@ -176,7 +176,6 @@ static void take_interrupt(struct vioapic_pin *pin)
 {
     pin->taken++;
     if (is_storm(pin)) {
-        pin->storms++;
         hold(pin);
         return;
     }
@@ -413,20 +412,4 @@ void vioapic_free(struct domain *d)
     }
     d->vioapic = NULL;
     page_free(io);
-}
-
-bool vioapic_pin_counters(const struct domain *d, uint32_t gsi, uint64_t *taken, uint64_t *storms)
-{
-    const struct vioapic *io = d->vioapic;
-
-    for (unsigned n = 0; io != NULL && n < io->chip_count; n++) {
-        const struct vioapic_chip *chip = io->chips[n];
-
-        if (gsi - chip->info.gsi_base < chip->info.pin_count) {
-            *taken = READ_ONCE(chip->pins[gsi - chip->info.gsi_base].taken);
-            *storms = READ_ONCE(chip->pins[gsi - chip->info.gsi_base].storms);
-            return true;
-        }
-    }
-    return false;
 }

@@ -63,11 +63,6 @@ static void write_reg(unsigned reg, uint32_t value)
     }
 }
 
-uint32_t lapic_id(void)
-{
-    return is_x2apic ? read_reg(REG_ID) : read_reg(REG_ID) >> 24;
-}
-
 bool lapic_is_x2apic(void)
 {
     return is_x2apic;

@@ -80,19 +80,3 @@ bool x86_rdmsr_safe(uint32_t msr, uint64_t *value)
     *value = (uint64_t)high << 32 | low;
     return ok;
 }
-
-bool x86_wrmsr_safe(uint32_t msr, uint64_t value)
-{
-    uint32_t ok = 0;
-
-    __asm__ volatile("1: wrmsr\n\t"
-                     "mov $1, %0\n"
-                     "2:\n\t"
-                     ".pushsection .exception_table, \"a\"\n\t"
-                     ".quad 1b, 2b\n\t"
-                     ".popsection"
-                     : "+r"(ok)
-                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-                     : "memory");
-    return ok;
-}

@@ -17,7 +17,3 @@ void vioapic_free(struct domain *d);
 
 /* A vCPU of d ended a level-triggered interrupt: pins with that vector may fire again. */
 void vioapic_eoi(struct domain *d, uint8_t vector);
-
-/* Counters of a pin, for the debug key and tests: interrupts taken, and those the storm guard
- * swallowed. Returns false for an unknown GSI. */
-bool vioapic_pin_counters(const struct domain *d, uint32_t gsi, uint64_t *taken, uint64_t *storms);

@@ -9,7 +9,6 @@ void lapic_init(void);
 /* Enables a secondary CPU's APIC in the same mode. */
 void lapic_init_secondary(void);
 
-uint32_t lapic_id(void);
 void lapic_eoi(void);
 bool lapic_is_x2apic(void);
 

@@ -27,11 +27,6 @@ struct vcpu_arch {
     uint64_t flush_gen;       /* p2m generation its TLB entries are of */
     uint64_t asid_generation; /* of the CPU it last ran on */
     int last_cpu;             /* CPU its VMSAVE state and TLB entries were last loaded on; -1 */
-    bool is_restarting;       /* a hypercall is to be run again */
-    bool has_pending_exception;
-    uint8_t pending_vector;
-    bool pending_has_error;
-    uint32_t pending_error;
     bool nmi_pending;
     uint64_t xcr0;
     uint64_t dr[4];           /* breakpoint addresses, while it is not loaded on a CPU */

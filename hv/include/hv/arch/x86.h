@@ -86,10 +86,9 @@ static inline void x86_wrmsr(uint32_t msr, uint64_t value)
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
-/* Like x86_rdmsr/x86_wrmsr, but false instead of a fault where the CPU has no such MSR (x86/traps.c
+/* Like x86_rdmsr, but false instead of a fault where the CPU has no such MSR (x86/traps.c
  * finds the instruction in the exception table). */
 bool x86_rdmsr_safe(uint32_t msr, uint64_t *value);
-bool x86_wrmsr_safe(uint32_t msr, uint64_t value);
 
 static inline uint64_t x86_rdtsc(void)
 {
