@@ -38,8 +38,8 @@ static void print_memory_map(void)
     }
 }
 
-/* Registers that the hypervisor works with, or that could be made to send any interrupt (the HPET). Those that
- * dom0 sees are emulated for it. */
+/* Registers that the hypervisor works with, or that could be made to send any interrupt (the HPET).
+ * Those that dom0 sees are emulated for it. */
 static void keep_own_registers(void)
 {
     uint64_t buses = acpi_info.mcfg_bus_end + 1u - acpi_info.mcfg_bus_start;
@@ -52,7 +52,8 @@ static void keep_own_registers(void)
         machine_map_keep(ioapic_info(n)->paddr, PAGE_SIZE);
     }
     if (acpi_info.mcfg_base != 0) {
-        machine_map_keep(acpi_info.mcfg_base + ((uint64_t)acpi_info.mcfg_bus_start << 20), buses << 20);
+        machine_map_keep(acpi_info.mcfg_base + ((uint64_t)acpi_info.mcfg_bus_start << 20),
+                         buses << 20);
     }
 }
 

@@ -48,7 +48,8 @@ uint64_t now_ns(void)
 
 uint64_t tsc_at_ns(uint64_t ns)
 {
-    /* In two steps: a whole ns * kHz overflows after two hours. What is decades away fires early, and looks again. */
+    /* In two steps: a whole ns * kHz overflows after two hours. What is decades away fires early,
+     * and looks again. */
     ns = MIN(ns, FARTHEST_NS);
     return host_boot_tsc + ns / 1000000 * host_tsc_khz + ns % 1000000 * host_tsc_khz / 1000000;
 }

@@ -404,7 +404,7 @@ static int close_some(struct domain *d)
     return 0;
 }
 
-/* Nothing is left to close. A dying domain, whose destruction restarts often, opens nothing more. */
+/* Nothing is left to close. A dying domain, whose destruction restarts often, opens no more. */
 static bool is_closed(struct evtchn_ports *ports)
 {
     bool is_closed;

@@ -36,9 +36,10 @@ static long read_ports(struct vcpu *v, const struct sched_poll *poll, evtchn_por
     return 0;
 }
 
-/* Blocks until one of the ports is pending or the time has come. Polling is announced before the last
- * look, so that an event sent in between finds it and wakes us; and when we are blocked already, so that
- * a late vcpu_kick() for something else, which ends the poll, ends the block with it. */
+/* Blocks until one of the ports is pending or the time has come. Polling is announced before the
+ * last look, so that an event sent in between finds it and wakes us; and when we are blocked
+ * already, so that a late vcpu_kick() for something else, which ends the poll, ends the block with
+ * it. */
 static long poll(struct vcpu *v, uint64_t arg)
 {
     evtchn_port_t ports[POLL_MAX_PORTS];

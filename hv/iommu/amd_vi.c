@@ -297,18 +297,19 @@ int iommu_assign_all(struct domain *d)
     return 0;
 }
 
-/* Whether DMA was refused since the last call, by the IOMMU's own PCI status: it aborted a request. That is all
- * that QEMU 7.2 tells: its model never writes an event. */
+/* Whether DMA was refused since the last call, by the IOMMU's own PCI status: it aborted a request.
+ * That is all that QEMU 7.2 tells: its model never writes an event. */
 static bool fault_seen(const struct iommu *io)
 {
     if (!(pci_config_read(io->ivrs.bdf, PCI_STATUS, 2) & PCI_STATUS_ABORTED)) {
         return false;
     }
-    pci_config_write(io->ivrs.bdf, PCI_STATUS, 2, PCI_STATUS_ABORTED); /* written as 1 it is cleared */
+    /* Written as 1 it is cleared. */
+    pci_config_write(io->ivrs.bdf, PCI_STATUS, 2, PCI_STATUS_ABORTED);
     return true;
 }
 
-/* The logs are looked at once a second instead of by interrupts, which a device could cause without end. */
+/* The logs are looked at once a second, not by interrupts, which a device could cause without end. */
 static void look_for_faults(void *data)
 {
     (void)data;

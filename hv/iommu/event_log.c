@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an IOMMU says of refused DMA. An entry is there when it is not zero, as we leave what was read: the
- * tail register can be ahead of what is written, and QEMU before 10 does not move it. (QEMU 7.2 takes
- * the log for full at all times and writes nothing: see fault_seen() in amd_vi.c.)
+ * What an IOMMU says of refused DMA. An entry is there when it is not zero, as we leave what was
+ * read: the tail register can be ahead of what is written, and QEMU before 10 does not move it.
+ * (QEMU 7.2 takes the log for full at all times and writes nothing: see fault_seen() in amd_vi.c.)
  */
 #include "event_log.h"
 
@@ -31,11 +31,11 @@ static void report(uint64_t first, uint64_t second)
     uint16_t bdf = (uint16_t)first;
 
     if (code == EVENT_IO_PAGE_FAULT) {
-        printk_guest("iommu: DMA refused: device %02x:%02x.%u %s 0x%lx", bdf >> 8, bdf >> 3 & 31, bdf & 7,
-                     first & EVENT_WRITE ? "writes" : "reads", second);
+        printk_guest("iommu: DMA refused: device %02x:%02x.%u %s 0x%lx", bdf >> 8, bdf >> 3 & 31,
+                     bdf & 7, first & EVENT_WRITE ? "writes" : "reads", second);
     } else {
-        printk_guest("iommu: event %u, device %02x:%02x.%u: %016lx %016lx", code, bdf >> 8, bdf >> 3 & 31,
-                     bdf & 7, first, second);
+        printk_guest("iommu: event %u, device %02x:%02x.%u: %016lx %016lx", code, bdf >> 8,
+                     bdf >> 3 & 31, bdf & 7, first, second);
     }
 }
 

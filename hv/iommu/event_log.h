@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event log of an AMD-Vi IOMMU (48882, 2.5), and the registers that it shares with amd_vi.c (3.4). */
+/* The event log of an AMD-Vi IOMMU (48882, 2.5), and the registers that it shares with amd_vi.c
+ * (3.4). */
 #pragma once
 
 #include <hv/types.h>

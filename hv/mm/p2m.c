@@ -31,7 +31,7 @@
 #define PTE_ADDR_MASK 0x000ffffffffff000UL
 #define PTE_NEXT_LEVEL(level) ((uint64_t)(level) << 9)
 /* Not present. Not 0 either: QEMU's IOMMU refuses DMA at a 0 without an event. */
-#define PTE_HOLE      PTE_NEXT_LEVEL(1)
+#define PTE_HOLE PTE_NEXT_LEVEL(1)
 
 #define LEVELS       4U
 #define LEVEL_BITS   9U

@@ -352,7 +352,8 @@ void arch_vcpu_save_xsave(const struct vcpu *v, struct hvm_hw_cpu_xsave *xsave)
     xsave->xfeature_mask = xsave->xcr0_accum = fpu_supported_xcr0();
     xsave->xcr0 = v->arch.xcr0;
     memcpy(&xsave->save_area, v->arch.fpu, area_size());
-    xsave->save_area.xsave_hdr.xstate_bv &= fpu_supported_xcr0(); /* PKRU is switched, but not offered */
+    /* PKRU is switched, but not offered. */
+    xsave->save_area.xsave_hdr.xstate_bv &= fpu_supported_xcr0();
 }
 
 bool arch_vcpu_check_xsave(const struct hvm_hw_cpu_xsave *xsave, size_t size)

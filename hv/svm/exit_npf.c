@@ -74,9 +74,12 @@ void svm_exit_npf(struct vcpu *v)
                      v->domain->domid, v->id, gpa);
         return;
     }
-    if (vmcb->event_inj & EVENT_VALID) { /* an event's delivery made the access, not the code at RIP */
-        domain_crash(v->domain, "d%uv%u: event %lx is delivered through guest-physical %lx, where there is no memory",
-                     v->domain->domid, v->id, vmcb->event_inj & EVENT_VECTOR_MASK, gpa);
+    if (vmcb->event_inj &
+        EVENT_VALID) { /* an event's delivery made the access, not the code at RIP */
+        domain_crash(
+            v->domain,
+            "d%uv%u: event %lx is delivered through guest-physical %lx, where there is no memory",
+            v->domain->domid, v->id, vmcb->event_inj & EVENT_VECTOR_MASK, gpa);
         return;
     }
     if (svm_features.has_decode_assist) {

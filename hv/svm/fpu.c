@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's x87, SSE and AVX registers. The hypervisor uses none of them, so they stay in the processor
- * from entry to entry and are only saved when another vCPU is loaded. With XSAVE everything that a
- * guest could reach is saved whatever its XCR0 says: disabled components keep their contents. PKRU is one
- * of them: it is not offered, but a guest that sets CR4.PKE reaches it.
+ * A guest's x87, SSE and AVX registers. The hypervisor uses none of them, so they stay in the
+ * processor from entry to entry and are only saved when another vCPU is loaded. With XSAVE
+ * everything that a guest could reach is saved whatever its XCR0 says: disabled components keep
+ * their contents. PKRU is one of them: it is not offered, but a guest that sets CR4.PKE reaches it.
  */
 #include <hv/arch/x86.h>
 #include <hv/frame.h>

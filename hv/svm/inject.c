@@ -13,12 +13,14 @@
 
 #include "svm.h"
 
-/* INT n, INT3 and INTO execute again: RIP still stands on them. The latter two come as exceptions. */
+/* INT n, INT3 and INTO execute again: RIP still stands on them. The latter two come as exceptions.
+ */
 static bool is_instruction(uint64_t event)
 {
     uint64_t type = event & EVENT_TYPE_MASK, vector = event & EVENT_VECTOR_MASK;
 
-    return type == EVENT_TYPE_SOFT || (type == EVENT_TYPE_EXC && (vector == EXC_BP || vector == EXC_OF));
+    return type == EVENT_TYPE_SOFT ||
+           (type == EVENT_TYPE_EXC && (vector == EXC_BP || vector == EXC_OF));
 }
 
 void svm_keep_interrupted_event(struct vmcb *vmcb)

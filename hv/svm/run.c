@@ -43,7 +43,8 @@ static void load_breakpoints(const struct vcpu *v)
     const uint64_t *dr = v->arch.dr;
 
     __asm__ volatile("mov %0, %%db0; mov %1, %%db1; mov %2, %%db2; mov %3, %%db3"
-                     : : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
+                     :
+                     : "r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
 }
 
 /* Takes the state of whoever was loaded out of the processor and puts v's in. */

@@ -11,7 +11,7 @@
 
 #include "svm.h"
 
-#define CPUID_SVM        (1U << 2)  /* 8000_0001 ECX */
+#define CPUID_SVM        (1U << 2) /* 8000_0001 ECX */
 #define SVM_NPT          (1U << 0)  /* 8000_000A EDX */
 #define SVM_NEXT_RIP     (1U << 3)
 #define SVM_CLEAN_BITS   (1U << 5)
@@ -47,7 +47,8 @@ void svm_detect(void)
         halt_with_message("this processor offers no address space identifiers for guests");
     }
     pr_info("svm: nested paging, %u ASIDs%s%s%s\n", svm_features.asid_count,
-            svm_features.has_next_rip ? ", next RIP" : "", svm_features.has_decode_assist ? ", decode assists" : "",
+            svm_features.has_next_rip ? ", next RIP" : "",
+            svm_features.has_decode_assist ? ", decode assists" : "",
             svm_features.has_clean_bits ? ", clean bits" : "");
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* iommu/event_log.c: entries as the specification lays them out (48882, 2.5.3), and what is printed of them. */
+/* iommu/event_log.c: entries as the specification lays them out (48882, 2.5.3), and what is printed
+ * of them. */
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
 

@@ -406,7 +406,8 @@ Test(evtchn, closing_all_is_not_begun_again_when_it_is_done)
     cr_expect_eq(evtchn_close_all(b), 0, "the destruction's next step walks all ports again");
 }
 
-/* --- SCHEDOP_poll ---------------------------------------------------------------------------------- */
+/* --- SCHEDOP_poll
+ * ---------------------------------------------------------------------------------- */
 
 static long poll(struct vcpu *v, uint32_t port, uint64_t timeout_ns)
 {

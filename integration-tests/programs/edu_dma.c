@@ -2,8 +2,8 @@
 /*
  * Drives the DMA engine of QEMU's "edu" device (vendor 1234, device 11e8) from dom0's userspace.
  *
- *   edu_dma own            a page of this program goes to the device and back: prints "landed" or "lost"
- *   edu_dma read ADDRESS   the device reads 2 KiB there: prints the first 16 bytes that it got
+ *   edu_dma own            a page of this program goes to the device and back: prints "landed" or
+ * "lost" edu_dma read ADDRESS   the device reads 2 KiB there: prints the first 16 bytes that it got
  *   edu_dma write ADDRESS  the device writes 2 KiB of 0x5a there
  */
 #include <fcntl.h>
@@ -15,9 +15,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE 4096u
-#define SIZE 2048u /* of a transfer; the device's buffer is not usable to its last byte */
-#define DEVICE_ID 0x11e81234u
+#define PAGE        4096u
+#define SIZE        2048u /* of a transfer; the device's buffer is not usable to its last byte */
+#define DEVICE_ID   0x11e81234u
 #define PCI_COMMAND 4
 #define COMMAND_ON  0x0006u /* memory, bus master */
 
@@ -115,7 +115,8 @@ static void open_device(void)
 /* A locked page of ours, and its address for devices: dom0 is mapped one to one. */
 static unsigned char *own_page(uint64_t *address)
 {
-    unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
+    unsigned char *page =
+        mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
     int fd = open("/proc/self/pagemap", O_RDONLY);
     uint64_t entry;
 

@@ -49,8 +49,9 @@ bool evtchn_is_pending(struct domain *d, uint32_t port);
 /* Whether the port number is one d may use (exists): SCHEDOP_poll's check. */
 bool evtchn_port_is_valid(struct domain *d, uint32_t port);
 
-/* SCHEDOP_poll: from now on any event on `port` (0: on any port) wakes v from VCPU_BLOCKED, masked or not.
- * The caller has set VCPU_BLOCKED, and then looks at its ports once more (evtchn_is_pending). */
+/* SCHEDOP_poll: from now on any event on `port` (0: on any port) wakes v from VCPU_BLOCKED, masked
+ * or not. The caller has set VCPU_BLOCKED, and then looks at its ports once more
+ * (evtchn_is_pending). */
 void evtchn_poll_begin(struct vcpu *v, uint32_t port);
 void evtchn_poll_end(struct vcpu *v);
 
