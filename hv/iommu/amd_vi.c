@@ -188,11 +188,6 @@ static void write_entry(uint16_t bdf, const struct domain *d)
     WRITE_ONCE(e->translation, translation);
 }
 
-static void queue_invalidate_entry(uint16_t bdf)
-{
-    queue_all(COMMAND_INVALIDATE_DTE | bdf, 0);
-}
-
 /* 2^order pages at g: address bits below the size are ones, but for the highest one (48882, 2.4.3). */
 static void queue_invalidate_pages(uint64_t tag, gfn_t g, unsigned order)
 {
@@ -219,17 +214,6 @@ void iommu_flush(struct domain *d, gfn_t g, unsigned order)
     spin_unlock(&iommu_lock);
 }
 
-/* The requester id under which the device's DMA arrives. */
-static uint16_t requester_of(uint16_t bdf)
-{
-    for (unsigned i = 0; i < ivrs.alias_count; i++) {
-        if (bdf >= ivrs.aliases[i].first && bdf <= ivrs.aliases[i].last) {
-            return ivrs.aliases[i].source;
-        }
-    }
-    return bdf;
-}
-
 bool iommu_owns_device(uint16_t bdf)
 {
     for (unsigned i = 0; i < iommu_count; i++) {
@@ -238,35 +222,6 @@ bool iommu_owns_device(uint16_t bdf)
         }
     }
     return false;
-}
-
-static void assign_locked(uint16_t bdf, struct domain *d)
-{
-    uint64_t old_tag = device_table[bdf].domain;
-
-    write_entry(bdf, d);
-    queue_invalidate_entry(bdf);
-    queue_invalidate_pages(old_tag, gfn(0), 64);
-}
-
-int iommu_assign(uint16_t bdf, struct domain *d)
-{
-    uint16_t requester = requester_of(bdf);
-
-    if (iommu_count == 0 || iommu_owns_device(bdf)) {
-        return -XEN_ENODEV;
-    }
-    spin_lock(&iommu_lock);
-    if (d) {
-        d->p2m.has_iommu = true;
-    }
-    assign_locked(bdf, d);
-    if (requester != bdf) {
-        assign_locked(requester, d);
-    }
-    complete_all();
-    spin_unlock(&iommu_lock);
-    return 0;
 }
 
 int iommu_assign_all(struct domain *d)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The IVRS table's blocks and device entries. Firmware's word, so every length is checked. */
+/* The IVRS table's blocks. Firmware's word, so every length is checked. */
 #include "ivrs.h"
 
 #include <hv/print.h>
@@ -20,17 +20,7 @@ struct ivhd {
     uint32_t features;
 } PACKED;
 
-struct device_entry {
-    uint8_t type;
-    uint16_t bdf;
-    uint8_t settings;
-    uint8_t reserved; /* from here on: 8-byte entries only */
-    uint16_t source;
-    uint8_t extended;
-} PACKED;
-
 _Static_assert(sizeof(struct ivhd) == 24, "48882, table 5.2.2");
-_Static_assert(sizeof(struct device_entry) == 8, "48882, table 5.2.2.2");
 
 #define IVHD_10 0x10
 #define IVHD_11 0x11
@@ -38,56 +28,6 @@ _Static_assert(sizeof(struct device_entry) == 8, "48882, table 5.2.2.2");
 #define IVHD_11_SIZE 40U
 #define IVMD_FIRST 0x20
 #define IVMD_LAST  0x22
-
-#define DEVICE_RANGE_END         4
-#define DEVICE_ALIAS_SELECT      66
-#define DEVICE_ALIAS_RANGE_START 67
-#define DEVICE_ACPI              240
-
-static uint32_t entry_size(const uint8_t *entry, uint32_t room)
-{
-    if (entry[0] == DEVICE_ACPI) { /* id strings, then a length and that many bytes */
-        return room < 22 ? 0 : 22 + (uint32_t)entry[21];
-    }
-    return 4u << (entry[0] >> 6);
-}
-
-static void add_alias(struct ivrs_info *info, uint16_t first, uint16_t last, uint16_t source)
-{
-    if (info->alias_count == IVRS_MAX_ALIASES) {
-        pr_warn("iommu: more than %u device aliases, the rest is left out", IVRS_MAX_ALIASES);
-        return;
-    }
-    info->aliases[info->alias_count++] = (struct ivrs_alias){first, last, source};
-}
-
-static void parse_devices(const uint8_t *at, const uint8_t *end, struct ivrs_info *info)
-{
-    bool in_range = false;
-    uint16_t range_start = 0, range_source = 0;
-
-    while (end - at >= 4) {
-        struct device_entry e = {0};
-        uint32_t size = entry_size(at, (uint32_t)(end - at));
-
-        if (size == 0 || size > end - at) {
-            pr_warn("iommu: IVRS device entry of type %u is cut off", at[0]);
-            return;
-        }
-        memcpy(&e, at, MIN((size_t)size, sizeof(e)));
-        if (e.type == DEVICE_ALIAS_SELECT) {
-            add_alias(info, e.bdf, e.bdf, e.source);
-        } else if (e.type == DEVICE_ALIAS_RANGE_START) {
-            in_range = true;
-            range_start = e.bdf;
-            range_source = e.source;
-        } else if (e.type == DEVICE_RANGE_END && in_range) {
-            add_alias(info, range_start, e.bdf, range_source);
-            in_range = false;
-        }
-        at += size;
-    }
-}
 
 /* One IOMMU may have several blocks; the highest type says most and replaces the others. */
 static struct ivrs_iommu *iommu_for(const struct ivhd *ivhd, struct ivrs_info *info)
@@ -126,10 +66,8 @@ static void parse_ivhd(const uint8_t *at, struct ivrs_info *info)
     }
     *iommu = (struct ivrs_iommu){.paddr = ivhd.paddr,
                                  .bdf = ivhd.block.bdf,
-                                 .capability = ivhd.capability,
                                  .block_type = ivhd.block.type,
                                  .flags = ivhd.block.flags};
-    parse_devices(at + header, at + ivhd.block.length, info);
 }
 
 bool ivrs_parse(const struct acpi_header *table, struct ivrs_info *info)

@@ -1,32 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ACPI's IVRS table (AMD IOMMU specification 48882, 5.2): which IOMMUs there are, and the devices whose DMA
- * carries another one's requester id. */
+/* ACPI's IVRS table (AMD IOMMU specification 48882, 5.2): which IOMMUs there are. */
 #pragma once
 
 #include <hv/acpi.h>
 #include <hv/types.h>
 
 #define IVRS_MAX_IOMMUS  16U
-#define IVRS_MAX_ALIASES 64U
 
 struct ivrs_iommu {
     uint64_t paddr;       /* registers */
     uint16_t bdf;         /* its own PCI function, segment 0 */
-    uint16_t capability;  /* offset of its capability block */
     uint8_t block_type;   /* 10h, 11h or 40h: the richest block that describes it */
     uint8_t flags;        /* HtTunEn 0, PassPW 1, ResPassPW 2, Isoc 3, Coherent 5 */
-};
-
-struct ivrs_alias {
-    uint16_t first, last; /* devices that ... */
-    uint16_t source;      /* ... use this requester id */
 };
 
 struct ivrs_info {
     struct ivrs_iommu iommus[IVRS_MAX_IOMMUS];
     unsigned iommu_count;
-    struct ivrs_alias aliases[IVRS_MAX_ALIASES];
-    unsigned alias_count;
     unsigned unity_count; /* memory that firmware wants mapped one to one (IVMD) */
 };
 

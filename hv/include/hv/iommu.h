@@ -17,8 +17,6 @@ bool iommu_is_present(void);
 
 /* All devices of the host that no domain has are d's from now on (dom0's start). */
 int iommu_assign_all(struct domain *d);
-/* One device (requester id): to d, or to nobody (NULL). */
-int iommu_assign(uint16_t bdf, struct domain *d);
 
 /* Forgets cached translations of d's devices: 2^order frames at g (order 64: all), and waits until done. */
 void iommu_flush(struct domain *d, gfn_t g, unsigned order);
