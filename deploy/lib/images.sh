@@ -124,7 +124,7 @@ add_program() {
             [ -e "$tree$library" ] || install -D -m 755 "$library" "$tree$library"
         done
     # glibc loads this one by name when a thread is cancelled (libxenstore does): ldd cannot know
-    library=$(ldconfig -p | awk '$1 == "libgcc_s.so.1" && /x86-64/ {print $NF; exit}')
+    library=$(ldconfig -p | awk '$1 == "libgcc_s.so.1" && /x86-64/ && !found {print $NF; found = 1}')
     [ -z "$library" ] || [ -e "$tree$library" ] || install -D -m 755 "$library" "$tree$library"
 }
 
