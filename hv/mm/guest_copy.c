@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copies between the hypervisor and guest memory, a page at a time. The p2m lock is held from the walk
- * to the end of each page's copy: so no reference has to be taken, and no frame can be freed under the copy.
+ * Copies between the hypervisor and guest memory, a page at a time. The p2m lock is held from the
+ * walk to the end of each page's copy: so no reference has to be taken, and no frame can be freed
+ * under the copy.
  */
 #include <hv/guest_copy.h>
 
@@ -24,7 +25,8 @@ static bool copy_page(struct domain *d, uint64_t gpa, void *ours, size_t size, e
     struct p2m_entry page = p2m_lookup_locked(d, gfn(gpa >> PAGE_SHIFT));
     char *p;
 
-    if (mfn_is_none(page.mfn) || (page.flags & P2M_MMIO) || (dir != COPY_IN && !(page.flags & P2M_W))) {
+    if (mfn_is_none(page.mfn) || (page.flags & P2M_MMIO) ||
+        (dir != COPY_IN && !(page.flags & P2M_W))) {
         return false;
     }
     p = (char *)mfn_to_virt(page.mfn) + (gpa & (PAGE_SIZE - 1));
@@ -38,10 +40,10 @@ static bool copy_page(struct domain *d, uint64_t gpa, void *ours, size_t size, e
     return true;
 }
 
-/* Copies at v's linear address, or at d's guest-physical one when v is NULL. Returns how many bytes were copied
- * before the first that could not be. */
-static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t address, size_t size, enum direction dir,
-                   unsigned access)
+/* Copies at v's linear address, or at d's guest-physical one when v is NULL. Returns how many bytes
+ * were copied before the first that could not be. */
+static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t address, size_t size,
+                   enum direction dir, unsigned access)
 {
     struct guest_paging paging;
     size_t done = 0;
@@ -56,8 +58,9 @@ static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t addres
         bool ok;
 
         p2m_lock(d);
-        ok = (v == NULL || guest_walk_locked(v, &paging, address, access, &gpa, &error_code) == 0) &&
-             copy_page(d, gpa, ours, chunk, dir);
+        ok =
+            (v == NULL || guest_walk_locked(v, &paging, address, access, &gpa, &error_code) == 0) &&
+            copy_page(d, gpa, ours, chunk, dir);
         p2m_unlock(d);
         if (!ok) {
             break;
@@ -78,7 +81,9 @@ int guest_copy_in(struct vcpu *v, void *dst, uint64_t linear, size_t size)
 
 int guest_copy_out(struct vcpu *v, uint64_t linear, const void *src, size_t size)
 {
-    return copy(v->domain, v, (void *)src, linear, size, COPY_OUT, WALK_WRITE) == size ? 0 : -XEN_EFAULT;
+    return copy(v->domain, v, (void *)src, linear, size, COPY_OUT, WALK_WRITE) == size
+               ? 0
+               : -XEN_EFAULT;
 }
 
 int guest_clear(struct vcpu *v, uint64_t linear, size_t size)
