@@ -51,7 +51,7 @@ static bool populate_one(struct domain *d, uint64_t gfn_number, unsigned order, 
     if (!may_have_more(d, order)) {
         return false;
     }
-    m = frame_alloc_guest(d, order, node, XENMEMF_get_address_bits(mem_flags));
+    m = frame_alloc_guest(d, order, node);
     if (mfn_is_none(m)) {
         return false;
     }

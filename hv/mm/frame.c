@@ -100,14 +100,11 @@ static void block_free(struct heap *h, uint64_t index, unsigned order, unsigned 
 }
 
 /* Takes a block of the order off the heap, splitting larger ones; 0 if there is none. */
-static uint64_t block_take(struct heap *h, unsigned order, bool is_dirty, uint64_t limit)
+static uint64_t block_take(struct heap *h, unsigned order, bool is_dirty)
 {
     for (unsigned from = order; from <= MAX_ORDER; from++) {
         uint64_t index = h->lists[is_dirty][from];
 
-        while (index != 0 && index + (1UL << order) > limit) {
-            index = frame_table[index].next;
-        }
         if (index == 0) {
             continue;
         }
@@ -145,17 +142,17 @@ static void mark(uint64_t index, unsigned order, enum frame_state state, uint16_
     }
 }
 
-static uint64_t take_from_node(unsigned node, unsigned order, uint64_t limit)
+static uint64_t take_from_node(unsigned node, unsigned order)
 {
     struct heap *h = &heaps[node];
     bool is_dirty = false;
     uint64_t index;
 
     spin_lock(&h->lock);
-    index = block_take(h, order, false, limit);
+    index = block_take(h, order, false);
     if (index == 0) {
         is_dirty = true;
-        index = block_take(h, order, true, limit);
+        index = block_take(h, order, true);
     }
     if (index != 0) {
         /* No longer free, so that a neighbour's merge leaves it alone. */
@@ -172,7 +169,7 @@ static uint64_t take_from_node(unsigned node, unsigned order, uint64_t limit)
 }
 
 /* From the wanted node, else from any: 0 if no node has a block. */
-static uint64_t take(unsigned node, unsigned order, uint64_t limit)
+static uint64_t take(unsigned node, unsigned order)
 {
     uint64_t index = 0;
 
@@ -180,11 +177,11 @@ static uint64_t take(unsigned node, unsigned order, uint64_t limit)
         return 0;
     }
     if (node < MAX_NODES) {
-        index = take_from_node(node, order, limit);
+        index = take_from_node(node, order);
     }
     for (unsigned other = 0; index == 0 && other < MAX_NODES; other++) {
         if (other != node && heaps[other].free_count >= 1UL << order) {
-            index = take_from_node(other, order, limit);
+            index = take_from_node(other, order);
         }
     }
     return index;
@@ -223,7 +220,7 @@ void frame_add_range(mfn_t start, mfn_t end, unsigned node, bool dirty)
 
 mfn_t frame_alloc_hv(unsigned order, unsigned node)
 {
-    uint64_t index = take(node, order, frame_limit);
+    uint64_t index = take(node, order);
 
     if (index == 0) {
         return MFN_NONE;
@@ -251,15 +248,10 @@ void page_free(void *page)
     }
 }
 
-mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node, unsigned max_address_bits)
+mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node)
 {
-    uint64_t limit = frame_limit;
-    uint64_t index;
+    uint64_t index = take(node, order);
 
-    if (max_address_bits > PAGE_SHIFT && max_address_bits < 64) {
-        limit = MIN(limit, 1UL << (max_address_bits - PAGE_SHIFT));
-    }
-    index = take(node, order, limit);
     if (index == 0) {
         return MFN_NONE;
     }
@@ -365,7 +357,7 @@ static uint64_t scrub_one_block(unsigned node, uint64_t limit)
     while (order < MAX_ORDER && h->lists[true][order] == 0 && 2UL << order <= limit) {
         order++;
     }
-    index = block_take(h, order, true, frame_limit);
+    index = block_take(h, order, true);
     if (index != 0) {
         for (uint64_t i = 0; i < 1UL << order; i++) {
             frame_table[index + i].state = FRAME_HV;

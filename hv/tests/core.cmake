@@ -26,6 +26,8 @@ if(BUILD_TESTING)
         hypercall/domctl_hvmcontext.c
         hypercall/event_channel_op.c
         hypercall/grant_table_op.c
+        hypercall/memory_op.c
+        hypercall/physmap.c
         lib/bitmap.c
         lib/format.c
         lib/lock.c
@@ -55,7 +57,7 @@ if(BUILD_TESTING)
     target_link_libraries(hv_logic_hosted PRIVATE project_warnings)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
-    foreach(subject evtchn evtchn_fifo grant guest_copy hvm_context)
+    foreach(subject evtchn evtchn_fifo grant guest_copy hvm_context memory_op)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
 endif()

@@ -64,9 +64,9 @@ void *page_alloc(void);
 void page_free(void *page);
 
 /* 2^order zeroed frames owned by the domain, each with one reference (for the p2m entry), counted
- * in d->frames_owned. max_address_bits 0: anywhere. MFN_NONE if there are none. Whether the domain
- * may have more is the caller's check. */
-mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node, unsigned max_address_bits);
+ * in d->frames_owned. MFN_NONE if there are none. Whether the domain may have more is the caller's
+ * check. */
+mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node);
 
 /* Gives an existing page of the hypervisor's to be mapped by domain d (shared_info and such): state
  * becomes FRAME_SHARED with the hypervisor's reference kept. */

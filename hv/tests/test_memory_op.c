@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HYPERVISOR_memory_op: reservations, and what is placed where. */
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+#include <xen/memory.h>
+
+#include <criterion/criterion.h>
+
+#include "host/fake.h"
+
+#define ARG  0x3000UL /* where d's arguments lie */
+#define FREE 0x1000UL /* the first gfn of a large hole, a multiple of 2 MiB */
+
+static struct domain *host, *d;
+
+static void setup(void)
+{
+    fake_host_init();
+    host = fake_domain_create(0, 1);
+    d = fake_domain_create(1, 1);
+    fake_cpu_use(0, d->vcpus[0]);
+}
+
+TestSuite(memory_op, .init = setup);
+
+/* One extent of `caller`'s own. */
+static long reserve(struct domain *caller, unsigned cmd, uint64_t g, unsigned order, unsigned flags)
+{
+    struct xen_memory_reservation *r = fake_guest_memory(caller, ARG);
+
+    *r = (struct xen_memory_reservation){
+        .extent_start.p = (void *)(ARG + 0x100),
+        .nr_extents = 1,
+        .extent_order = order,
+        .mem_flags = flags,
+        .domid = DOMID_SELF,
+    };
+    *(uint64_t *)fake_guest_memory(caller, ARG + 0x100) = g;
+    return memory_op(caller->vcpus[0], cmd, ARG);
+}
+
+static long populate(uint64_t g, unsigned order)
+{
+    return reserve(d, XENMEM_populate_physmap, g, order, 0);
+}
+
+static long give_back(uint64_t g, unsigned order)
+{
+    return reserve(d, XENMEM_decrease_reservation, g, order, 0);
+}
+
+Test(memory_op, populated_is_owned_and_given_back)
+{
+    uint64_t owned = d->frames_owned;
+
+    cr_assert_eq(populate(FREE, ORDER_2M), 1);
+    cr_assert_eq(d->frames_owned, owned + 512);
+    cr_assert_eq(p2m_lookup(d, gfn(FREE + 5)).order, ORDER_2M);
+    cr_assert_eq(give_back(FREE, ORDER_2M), 1);
+    cr_assert_eq(d->frames_owned, owned);
+    cr_assert_eq(give_back(FREE, ORDER_2M), 0);
+}
+
+/* A search for low frames walked free lists of any length under the heap's lock. */
+Test(memory_op, address_width_is_not_looked_for)
+{
+    cr_assert_eq(reserve(d, XENMEM_populate_physmap, FREE, ORDER_4K, XENMEMF_address_bits(13)), 1);
+}
