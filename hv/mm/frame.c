@@ -66,7 +66,9 @@ static void block_remove(struct heap *h, uint64_t index)
 }
 
 /* Whether the block at index, of this order, is free as a whole, of this node and as clean as told:
- * clean and dirty halves stay apart, so that nothing is scrubbed twice. */
+ * clean and dirty halves stay apart, so that nothing is scrubbed twice. Only a block in a list has
+ * a head: what is being taken or given back, its frames still or already FREE, is nobody's to merge
+ * with. */
 static bool block_is_mergeable(uint64_t index, unsigned order, unsigned node, bool is_dirty)
 {
     const struct frame *f;
@@ -154,12 +156,6 @@ static uint64_t take_from_node(unsigned node, unsigned order)
         is_dirty = true;
         index = block_take(h, order, true);
     }
-    if (index != 0) {
-        /* No longer free, so that a neighbour's merge leaves it alone. */
-        for (uint64_t i = 0; i < 1UL << order; i++) {
-            frame_table[index + i].state = FRAME_HV;
-        }
-    }
     spin_unlock(&h->lock);
 
     if (index != 0 && is_dirty) {
@@ -192,8 +188,8 @@ static void give_back(uint64_t index, unsigned order, bool is_dirty)
     unsigned node = frame_table[index].node;
     struct heap *h = &heaps[node];
 
-    spin_lock(&h->lock);
     mark(index, order, FRAME_FREE, 0, 0);
+    spin_lock(&h->lock);
     block_free(h, index, order, node, is_dirty);
     spin_unlock(&h->lock);
 }
@@ -268,31 +264,6 @@ void frame_share(mfn_t m, struct domain *d)
     f->state = FRAME_SHARED;
 }
 
-bool frame_get(mfn_t m, uint16_t owner)
-{
-    struct frame *f;
-    uint32_t refs;
-
-    if (!mfn_valid(m)) {
-        return false;
-    }
-    f = frame_of(m);
-    refs = __atomic_load_n(&f->refs, __ATOMIC_ACQUIRE);
-    do {
-        if (refs == 0 || refs >= REFS_MAX) {
-            return false;
-        }
-    } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, true, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_ACQUIRE));
-
-    /* With a reference held the frame cannot change hands any more: now its owner is certain. */
-    if ((f->state != FRAME_GUEST && f->state != FRAME_SHARED) || f->owner != owner) {
-        frame_put(m);
-        return false;
-    }
-    return true;
-}
-
 void frame_ref(mfn_t m)
 {
     uint32_t refs = __atomic_add_fetch(&frame_of(m)->refs, 1, __ATOMIC_ACQ_REL);
@@ -358,11 +329,6 @@ static uint64_t scrub_one_block(unsigned node, uint64_t limit)
         order++;
     }
     index = block_take(h, order, true);
-    if (index != 0) {
-        for (uint64_t i = 0; i < 1UL << order; i++) {
-            frame_table[index + i].state = FRAME_HV;
-        }
-    }
     spin_unlock(&h->lock);
 
     if (index == 0) {

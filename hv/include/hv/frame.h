@@ -72,10 +72,6 @@ mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node);
  * becomes FRAME_SHARED with the hypervisor's reference kept. */
 void frame_share(mfn_t m, struct domain *d);
 
-/* Takes a reference on a frame that is a domain's (FRAME_GUEST or FRAME_SHARED) and owned by
- * `owner`; false (and nothing taken) when it is not, or is free, or has too many references. */
-bool frame_get(mfn_t m, uint16_t owner);
-
 /* One more reference on a frame on which the caller knows one to be held. */
 void frame_ref(mfn_t m);
 
