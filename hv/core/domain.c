@@ -173,11 +173,27 @@ void domain_frames_added(struct domain *d, uint64_t count)
     }
 }
 
-void domain_frame_freed(domid_t owner)
+bool domain_frames_reserve(struct domain *d, uint64_t count)
+{
+    uint64_t owned = __atomic_load_n(&d->frames_owned, __ATOMIC_ACQUIRE);
+
+    do {
+        if (owned + count > READ_ONCE(d->frames_max)) {
+            return false;
+        }
+    } while (!__atomic_compare_exchange_n(&d->frames_owned, &owned, owned + count, true,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    if (owned == 0) {
+        domain_ref(d);
+    }
+    return true;
+}
+
+void domain_frames_freed(domid_t owner, uint64_t count)
 {
     struct domain *d = *slot_of(owner); /* its frames keep it there */
 
-    if (__atomic_sub_fetch(&d->frames_owned, 1, __ATOMIC_ACQ_REL) == 0) {
+    if (__atomic_sub_fetch(&d->frames_owned, count, __ATOMIC_ACQ_REL) == 0) {
         domain_put(d);
     }
 }

@@ -37,28 +37,17 @@ struct domain *memory_op_target(struct vcpu *v, domid_t domid, long *rc)
 
 /* --- Reservations ------------------------------------------------------------------------------ */
 
-static bool may_have_more(const struct domain *d, unsigned order)
-{
-    return d->frames_owned + (1UL << order) <= d->frames_max && d->state == DOMAIN_ALIVE;
-}
-
 /* One extent of new RAM at gfn. */
 static bool populate_one(struct domain *d, uint64_t gfn_number, unsigned order, uint32_t mem_flags)
 {
     unsigned node = mem_flags & 0xff00 ? XENMEMF_get_node(mem_flags) : NODE_ANY;
-    mfn_t m;
+    mfn_t m = frame_alloc_guest(d, order, node);
 
-    if (!may_have_more(d, order)) {
-        return false;
-    }
-    m = frame_alloc_guest(d, order, node);
     if (mfn_is_none(m)) {
         return false;
     }
     if (p2m_map(d, gfn(gfn_number), m, order, P2M_RAM) != 0) {
-        for (uint64_t i = 0; i < 1UL << order; i++) {
-            frame_put(mfn_add(m, i));
-        }
+        frame_free_guest(m, order);
         return false;
     }
     return true;

@@ -152,7 +152,7 @@ static uint64_t take_from_node(unsigned node, unsigned order)
 
     spin_lock(&h->lock);
     index = block_take(h, order, false);
-    if (index == 0) {
+    if (index == 0 && order <= ORDER_2M) {
         is_dirty = true;
         index = block_take(h, order, true);
     }
@@ -246,14 +246,26 @@ void page_free(void *page)
 
 mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node)
 {
-    uint64_t index = take(node, order);
+    uint64_t index;
 
-    if (index == 0) {
+    if (!domain_frames_reserve(d, 1UL << order)) {
         return MFN_NONE;
     }
-    domain_frames_added(d, 1UL << order);
+    index = take(node, order);
+    if (index == 0) {
+        domain_frames_freed(d->domid, 1UL << order);
+        return MFN_NONE;
+    }
     mark(index, order, FRAME_GUEST, d->domid, 1);
     return mfn(index);
+}
+
+void frame_free_guest(mfn_t m, unsigned order)
+{
+    domid_t owner = frame_of(m)->owner;
+
+    give_back(m.n, order, false);
+    domain_frames_freed(owner, 1UL << order);
 }
 
 void frame_share(mfn_t m, struct domain *d)
@@ -286,7 +298,7 @@ void frame_put(mfn_t m)
     is_domains = f->state == FRAME_GUEST;
     give_back(m.n, ORDER_4K, true);
     if (is_domains) {
-        domain_frame_freed(owner);
+        domain_frames_freed(owner, 1);
     }
 }
 

@@ -66,3 +66,17 @@ Test(memory_op, address_width_is_not_looked_for)
 {
     cr_assert_eq(reserve(d, XENMEM_populate_physmap, FREE, ORDER_4K, XENMEMF_address_bits(13)), 1);
 }
+
+/* The check and the count were two steps: vCPUs that populated at once passed the check together.
+ */
+Test(memory_op, quota_is_kept_by_the_allocation_itself)
+{
+    d->frames_max = d->frames_owned + 1;
+
+    cr_assert(mfn_is_none(frame_alloc_guest(d, ORDER_2M, NODE_ANY)));
+    cr_assert_eq(populate(FREE, ORDER_4K), 1);
+    cr_assert(mfn_is_none(frame_alloc_guest(d, ORDER_4K, NODE_ANY)));
+    cr_assert_eq(populate(FREE + 1, ORDER_4K), 0);
+    cr_assert_eq(give_back(FREE, ORDER_4K), 1);
+    cr_assert_eq(populate(FREE + 1, ORDER_4K), 1);
+}

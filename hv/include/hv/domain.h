@@ -137,7 +137,9 @@ int domain_destroy(struct domain *d);
 
 /* Frame accounting (mm/frame.c): owning any frame keeps the domain's struct alive. */
 void domain_frames_added(struct domain *d, uint64_t count);
-void domain_frame_freed(domid_t owner);
+void domain_frames_freed(domid_t owner, uint64_t count);
+/* The same as added, but false when d would own more than frames_max. */
+bool domain_frames_reserve(struct domain *d, uint64_t count);
 
 /* Whether caller may perform control operations on target (privileged domains may on any). */
 bool domain_may_control(const struct domain *caller, const struct domain *target);
