@@ -57,7 +57,7 @@ if(BUILD_TESTING)
     target_link_libraries(hv_logic_hosted PRIVATE project_warnings)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
-    foreach(subject evtchn evtchn_fifo grant guest_copy hvm_context memory_op)
+    foreach(subject evtchn evtchn_fifo grant guest_copy hvm_context memory_op p2m)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
 endif()
