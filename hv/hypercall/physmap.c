@@ -47,14 +47,10 @@ static long place_grant_frame(struct domain *d, uint64_t idx, uint64_t g)
 /* Moves the frame at `from` of the same domain. */
 static long move_own_frame(struct domain *d, uint64_t from, uint64_t to)
 {
-    mfn_t m = p2m_get_frame(d, gfn(from), true);
+    mfn_t m = p2m_get_own_frame(d, gfn(from), true);
     long rc;
 
     if (mfn_is_none(m)) {
-        return -XEN_EINVAL;
-    }
-    if (frame_of(m)->owner != d->domid || frame_of(m)->state != FRAME_GUEST) {
-        frame_put(m);
         return -XEN_EINVAL;
     }
     rc = p2m_unmap(d, gfn(from), ORDER_4K);

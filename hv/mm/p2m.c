@@ -335,6 +335,17 @@ static int map_locked(struct p2m *p, gfn_t g, mfn_t m, unsigned level, unsigned 
     return 0;
 }
 
+mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write)
+{
+    mfn_t m = p2m_get_frame(d, g, write);
+
+    if (!mfn_is_none(m) && (frame_of(m)->state != FRAME_GUEST || frame_of(m)->owner != d->domid)) {
+        frame_put(m);
+        return MFN_NONE;
+    }
+    return m;
+}
+
 static void put_block(mfn_t m, unsigned order)
 {
     uint64_t count = frame_is_counted(m) ? 1UL << order : 0;

@@ -79,6 +79,9 @@ void p2m_flush(struct domain *d);
 /* Looks g up and takes a reference on its frame (RAM of any kind, not MMIO). write: only if the
  * entry is writable. MFN_NONE if it cannot be had. The caller drops it with frame_put(). */
 mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write);
+/* The same for what is to stay pinned or to be shown to others: only d's own RAM, nothing that it
+ * maps of others, which they may take back, and nothing shared. */
+mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write);
 
 /* Removes every mapping, some work at a time: 0 when all are gone, -XEN_ERESTART to be called again. */
 int p2m_teardown(struct domain *d);
