@@ -28,6 +28,7 @@ if(BUILD_TESTING)
         hypercall/grant_table_op.c
         hypercall/memory_op.c
         hypercall/physmap.c
+        hypercall/vcpu_op.c
         lib/bitmap.c
         lib/format.c
         lib/lock.c
@@ -57,7 +58,7 @@ if(BUILD_TESTING)
     target_link_libraries(hv_logic_hosted PRIVATE project_warnings)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
-    foreach(subject evtchn evtchn_fifo grant guest_copy hvm_context memory_op p2m)
+    foreach(subject evtchn evtchn_fifo grant guest_copy hvm_context memory_op p2m vcpu_op)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
     nether_add_test(NAME hv_restart SOURCES tests/test_restart.c hypercall/restart.c LIBS hv_logic_hosted LABELS unit hv)
