@@ -76,13 +76,17 @@ struct domain *domain_get(domid_t domid)
     return d;
 }
 
-struct domain *domain_get_for(struct vcpu *v, domid_t domid)
+struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc)
 {
-    if (domid == DOMID_SELF || domid == v->domain->domid) {
-        domain_ref(v->domain);
-        return v->domain;
+    struct domain *d = v->domain;
+
+    if (domid == DOMID_SELF || domid == d->domid) {
+        domain_ref(d);
+    } else {
+        d = d->is_privileged ? domain_get(domid) : NULL;
     }
-    return domain_get(domid);
+    *rc = d != NULL ? 0 : v->domain->is_privileged ? -XEN_ESRCH : -XEN_EPERM;
+    return d;
 }
 
 struct domain *domain_get_next(domid_t domid)
@@ -461,10 +465,4 @@ int domain_destroy(struct domain *d)
     evtchn_raise_global_virq(dom0, VIRQ_DOM_EXC);
     domain_put(d); /* the list's reference */
     return 0;
-}
-
-bool domain_may_control(const struct domain *caller, const struct domain *target)
-{
-    (void)target; /* trust is a flag: who has it may control any domain */
-    return caller->is_privileged;
 }

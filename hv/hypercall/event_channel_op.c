@@ -21,20 +21,6 @@ static long port_out(struct vcpu *v, struct domain *d, uint32_t port, uint64_t a
     return 0;
 }
 
-/* Looks up whom an operation is on: the caller itself, or another domain if the caller may control it. */
-static int target_get(struct vcpu *v, domid_t domid, struct domain **d)
-{
-    *d = domain_get_for(v, domid);
-    if (*d == NULL) {
-        return v->domain->is_privileged ? -XEN_ESRCH : -XEN_EPERM;
-    }
-    if (*d != v->domain && !domain_may_control(v->domain, *d)) {
-        domain_put(*d);
-        return -XEN_EPERM;
-    }
-    return 0;
-}
-
 static long op_alloc_unbound(struct vcpu *v, uint64_t arg)
 {
     struct evtchn_alloc_unbound op;
@@ -44,8 +30,8 @@ static long op_alloc_unbound(struct vcpu *v, uint64_t arg)
     if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
         return -XEN_EFAULT;
     }
-    rc = target_get(v, op.dom, &d);
-    if (rc != 0) {
+    d = domain_get_for(v, op.dom, &rc);
+    if (d == NULL) {
         return rc;
     }
     rc = evtchn_alloc_unbound(d, op.remote_dom == DOMID_SELF ? v->domain->domid : op.remote_dom,
@@ -123,8 +109,8 @@ static long op_status(struct vcpu *v, uint64_t arg)
     if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
         return -XEN_EFAULT;
     }
-    rc = target_get(v, op.dom, &d);
-    if (rc != 0) {
+    d = domain_get_for(v, op.dom, &rc);
+    if (d == NULL) {
         return rc;
     }
     rc = evtchn_status(d, op.port, &op);
@@ -155,8 +141,8 @@ static long op_reset(struct vcpu *v, uint64_t arg)
     if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
         return -XEN_EFAULT;
     }
-    rc = target_get(v, op.dom, &d);
-    if (rc != 0) {
+    d = domain_get_for(v, op.dom, &rc);
+    if (d == NULL) {
         return rc;
     }
     /* Another domain must not run meanwhile: its vCPUs use the queues that go away. */

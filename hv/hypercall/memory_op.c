@@ -16,24 +16,6 @@
 
 #define MAX_EXTENTS (1UL << (32 - CMD_BITS))
 
-/* The domain an operation names: the caller's own, or any if it may control it. */
-struct domain *memory_op_target(struct vcpu *v, domid_t domid, long *rc)
-{
-    struct domain *d = domain_get_for(v, domid);
-
-    if (d == NULL) {
-        *rc = -XEN_ESRCH;
-        return NULL;
-    }
-    if (d != v->domain && !domain_may_control(v->domain, d)) {
-        domain_put(d);
-        *rc = -XEN_EPERM;
-        return NULL;
-    }
-    *rc = 0;
-    return d;
-}
-
 long memory_op_restart(struct vcpu *v, unsigned cmd, uint64_t done)
 {
     hypercall_set_arg(v, 0, cmd | done << CMD_BITS);
@@ -113,7 +95,7 @@ static long reservation(struct vcpu *v, unsigned cmd, uint64_t start, uint64_t a
     if (r.mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode)) {
         return -XEN_EINVAL;
     }
-    d = memory_op_target(v, r.domid, &rc);
+    d = domain_get_for(v, r.domid, &rc);
     if (d == NULL) {
         return rc;
     }
@@ -145,7 +127,7 @@ static long domain_number(struct vcpu *v, unsigned cmd, uint64_t arg)
     if (guest_copy_in(v, &domid, arg, sizeof(domid)) != 0) {
         return -XEN_EFAULT;
     }
-    d = memory_op_target(v, domid, &rc);
+    d = domain_get_for(v, domid, &rc);
     if (d == NULL) {
         return rc;
     }
@@ -186,7 +168,7 @@ static long set_memory_map(struct vcpu *v, uint64_t arg)
         page_free(map);
         return -XEN_EFAULT;
     }
-    d = memory_op_target(v, request.domid, &rc);
+    d = domain_get_for(v, request.domid, &rc);
     if (d != NULL) {
         struct e820_map *old;
 
