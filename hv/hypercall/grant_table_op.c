@@ -67,7 +67,6 @@ static void do_swap(struct domain *d, union chunk *c, unsigned count)
 /* Only for PV guests. With bad_page the page still is the caller's. */
 static void refuse_transfer(struct domain *d, union chunk *c, unsigned count)
 {
-    (void)d;
     for (unsigned i = 0; i < count; i++) {
         c->transfer[i].status = GNTST_bad_page;
     }
@@ -76,7 +75,6 @@ static void refuse_transfer(struct domain *d, union chunk *c, unsigned count)
 /* Replaces entries of page tables that the guest hands us: only for PV guests. */
 static void refuse_replace(struct domain *d, union chunk *c, unsigned count)
 {
-    (void)d;
     for (unsigned i = 0; i < count; i++) {
         c->replace[i].status = GNTST_general_error;
     }
