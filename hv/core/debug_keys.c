@@ -19,8 +19,8 @@ static void show_vcpu(const struct vcpu *v)
 {
     static const char *const states[] = {"running", "runnable", "blocked", "offline"};
 
-    pr_info("d%uv%u: %s, cpu %d, flags 0x%x, pauses %u, ran %lu ms, %lu hypercalls", v->domain->domid, v->id,
-            states[v->runstate.state], v->running_on, v->pause_flags, v->pause_count,
+    pr_info("d%uv%u: %s, cpu %d, flags 0x%x, ran %lu ms, %lu hypercalls", v->domain->domid, v->id,
+            states[v->runstate.state], v->running_on, v->pause_flags,
             v->runstate.time[RUNSTATE_running] / NS_PER_MS, v->hypercall_count);
 }
 

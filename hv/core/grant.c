@@ -491,33 +491,6 @@ int grant_init_domain(struct domain *d, uint32_t max_frames, uint32_t max_maptra
     return rc;
 }
 
-int grant_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptrack_frames)
-{
-    struct grant_table *t = d->grants;
-    int rc = 0;
-
-    if (max_frames > GRANT_MAX_FRAMES || max_maptrack_frames > GRANT_MAX_MAPTRACK) {
-        return -XEN_EINVAL;
-    }
-    spin_lock(&t->lock);
-    if (max_frames < t->frame_count) {
-        rc = -XEN_EBUSY;
-    } else {
-        t->max_frames = max_frames;
-    }
-    spin_unlock(&t->lock);
-    if (rc == 0) {
-        spin_lock(&t->track_lock);
-        if (max_maptrack_frames < t->track_pages) {
-            rc = -XEN_EBUSY;
-        } else {
-            t->max_track_pages = max_maptrack_frames;
-        }
-        spin_unlock(&t->track_lock);
-    }
-    return rc;
-}
-
 void grant_release_table(struct domain *d)
 {
     struct grant_table *t = d->grants;

@@ -112,7 +112,7 @@ void vcpu_free(struct vcpu *v)
 
 bool vcpu_is_runnable(const struct vcpu *v)
 {
-    return READ_ONCE(v->pause_flags) == 0 && READ_ONCE(v->pause_count) == 0 && READ_ONCE(v->domain->pause_count) == 0;
+    return READ_ONCE(v->pause_flags) == 0 && READ_ONCE(v->domain->pause_count) == 0;
 }
 
 void vcpu_set_flag(struct vcpu *v, enum vcpu_pause_flag flag)
@@ -142,19 +142,6 @@ void vcpu_block(struct vcpu *v)
     vcpu_set_flag(v, VCPU_BLOCKED);
     if (has_something_to_see(v)) {
         vcpu_clear_flag(v, VCPU_BLOCKED);
-    }
-}
-
-void vcpu_pause(struct vcpu *v, bool sync)
-{
-    __atomic_add_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-    sched_sleep(v, sync);
-}
-
-void vcpu_unpause(struct vcpu *v)
-{
-    if (__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST) == 0) {
-        sched_wake(v);
     }
 }
 

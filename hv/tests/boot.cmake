@@ -7,7 +7,6 @@ if(BUILD_TESTING)
         core/clock.c
         core/console.c
         iommu/ivrs.c
-        lib/bitmap.c
         lib/format.c
         lib/lock.c
         lib/print.c

@@ -29,7 +29,6 @@ if(BUILD_TESTING)
         hypercall/memory_op.c
         hypercall/physmap.c
         hypercall/vcpu_op.c
-        lib/bitmap.c
         lib/format.c
         lib/lock.c
         lib/print.c

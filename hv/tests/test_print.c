@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Formatting, the console ring, the clock's arithmetic, the calendar, and bit searches. */
-#include <hv/bitmap.h>
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/print.h>
@@ -139,17 +138,4 @@ Test(rtc, calendar)
     cr_assert_eq(rtc_to_unix(&bcd), 1709251199);
     cr_assert_eq(rtc_to_unix(&noon), 12 * 3600);
     cr_assert_eq(rtc_to_unix(&binary), 946641600);
-}
-
-Test(bitmap, searches)
-{
-    unsigned long map[2] = {~0UL, 0x7};
-
-    cr_assert_eq(bitmap_first_clear(map, 128), 67);
-    cr_assert_eq(bitmap_first_clear(map, 66), 66);
-    cr_assert_eq(bitmap_last_set(map, 128), 66);
-    cr_assert_eq(bitmap_last_set(map, 66), 65);
-    map[0] = map[1] = 0;
-    cr_assert_eq(bitmap_last_set(map, 128), -1);
-    cr_assert_eq(bitmap_first_clear(map, 128), 0);
 }

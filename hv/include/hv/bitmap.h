@@ -37,8 +37,3 @@ static inline bool bit_test_and_clear_atomic(unsigned long *map, unsigned bit)
 
     return __atomic_fetch_and(&map[bit / BITS_PER_LONG], ~mask, __ATOMIC_SEQ_CST) & mask;
 }
-
-/* First bit of `size` bits that is clear, or `size`. */
-unsigned bitmap_first_clear(const unsigned long *map, unsigned size);
-/* Highest bit of `size` bits that is set, or -1. */
-int bitmap_last_set(const unsigned long *map, unsigned size);

@@ -37,7 +37,6 @@ struct domain {
     bool is_hardware;   /* owns the host's devices, identity-mapped RAM */
     bool is_32bit;      /* last told us its shared_info is the 32-bit layout */
     uint32_t refs;      /* atomic; one is the domain list's */
-    struct list list_link;
     struct spinlock lock; /* rank DOMAIN: state, shutdown, params, configuration */
 
     enum domain_state state;

@@ -22,9 +22,6 @@ int grant_init_domain(struct domain *d, uint32_t max_frames, uint32_t max_maptra
 int grant_release_mappings(struct domain *d);
 /* Frees the table (the domain is unreachable by then, and all its frames unmapped by others). */
 void grant_free_domain(struct domain *d);
-/* Sets new limits (XEN_DOMCTL_set_gnttab_limits): 0, -XEN_EINVAL beyond the host's, -XEN_EBUSY below what
- * is in use. */
-int grant_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptrack_frames);
 
 /* Frame number idx of the shared (or with XENMAPIDX_grant_table_status, the status) frames, grown to
  * that index if limits allow, for XENMEM_add_to_physmap and acquire_resource. Takes a reference. 0

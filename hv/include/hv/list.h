@@ -31,11 +31,6 @@ static inline void list_add_tail(struct list *node, struct list *head)
     list_insert_before(node, head);
 }
 
-static inline void list_add_head(struct list *node, struct list *head)
-{
-    list_insert_before(node, head->next);
-}
-
 /* Unlinks and leaves the node as an empty list, so that removing twice is harmless. */
 static inline void list_remove(struct list *node)
 {

@@ -32,7 +32,6 @@ struct vcpu {
 
     bool is_initialised;   /* has state to run on: PVH entry, HVM context or SIPI */
     uint32_t pause_flags;  /* atomic, enum vcpu_pause_flag */
-    uint32_t pause_count;  /* atomic, domctl and internal pauses */
     int running_on;        /* CPU id while it is on a CPU, else -1. Written under the run queue lock */
     struct sched_vcpu sched;
 
@@ -78,9 +77,6 @@ void vcpu_set_flag(struct vcpu *v, enum vcpu_pause_flag flag);
 void vcpu_block(struct vcpu *v);
 /* Clears the flag and wakes v if nothing else holds it. */
 void vcpu_clear_flag(struct vcpu *v, enum vcpu_pause_flag flag);
-
-void vcpu_pause(struct vcpu *v, bool sync);
-void vcpu_unpause(struct vcpu *v);
 
 bool vcpu_is_runnable(const struct vcpu *v);
 
