@@ -76,13 +76,17 @@ struct domain *domain_get(domid_t domid)
     return d;
 }
 
-struct domain *domain_get_for(struct vcpu *v, domid_t domid)
+struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc)
 {
-    if (domid == DOMID_SELF || domid == v->domain->domid) {
-        domain_ref(v->domain);
-        return v->domain;
+    struct domain *d = v->domain;
+
+    if (domid == DOMID_SELF || domid == d->domid) {
+        domain_ref(d);
+    } else {
+        d = d->is_privileged ? domain_get(domid) : NULL;
     }
-    return domain_get(domid);
+    *rc = d != NULL ? 0 : v->domain->is_privileged ? -XEN_ESRCH : -XEN_EPERM;
+    return d;
 }
 
 struct domain *domain_get_next(domid_t domid)
@@ -173,11 +177,27 @@ void domain_frames_added(struct domain *d, uint64_t count)
     }
 }
 
-void domain_frame_freed(domid_t owner)
+bool domain_frames_reserve(struct domain *d, uint64_t count)
+{
+    uint64_t owned = __atomic_load_n(&d->frames_owned, __ATOMIC_ACQUIRE);
+
+    do {
+        if (owned + count > READ_ONCE(d->frames_max)) {
+            return false;
+        }
+    } while (!__atomic_compare_exchange_n(&d->frames_owned, &owned, owned + count, true,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE));
+    if (owned == 0) {
+        domain_ref(d);
+    }
+    return true;
+}
+
+void domain_frames_freed(domid_t owner, uint64_t count)
 {
     struct domain *d = *slot_of(owner); /* its frames keep it there */
 
-    if (__atomic_sub_fetch(&d->frames_owned, 1, __ATOMIC_ACQ_REL) == 0) {
+    if (__atomic_sub_fetch(&d->frames_owned, count, __ATOMIC_ACQ_REL) == 0) {
         domain_put(d);
     }
 }
@@ -445,10 +465,4 @@ int domain_destroy(struct domain *d)
     evtchn_raise_global_virq(dom0, VIRQ_DOM_EXC);
     domain_put(d); /* the list's reference */
     return 0;
-}
-
-bool domain_may_control(const struct domain *caller, const struct domain *target)
-{
-    (void)target; /* trust is a flag: who has it may control any domain */
-    return caller->is_privileged;
 }

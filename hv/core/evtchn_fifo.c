@@ -196,16 +196,9 @@ void evtchn_fifo_unmask(struct domain *d, uint32_t n, struct evtchn_port *p)
 /* Our mapping of d's own RAM page at frame g, a reference taken; NULL if it is not that. */
 static void *pin_page(struct domain *d, uint64_t g)
 {
-    mfn_t m = p2m_get_frame(d, gfn(g), true);
+    mfn_t m = p2m_get_own_frame(d, gfn(g), true);
 
-    if (mfn_is_none(m)) {
-        return NULL;
-    }
-    if (frame_of(m)->state != FRAME_GUEST || frame_of(m)->owner != d->domid) {
-        frame_put(m);
-        return NULL;
-    }
-    return mfn_to_virt(m);
+    return mfn_is_none(m) ? NULL : mfn_to_virt(m);
 }
 
 static void unpin_page(void *page)

@@ -153,18 +153,6 @@ static bool read_grant(const struct grant_table *t, uint32_t ref, uint32_t heade
     return true;
 }
 
-/* The granter's own RAM at frame g, a reference taken, or MFN_NONE: nobody grants what is not his. */
-static mfn_t get_own_frame(struct domain *d, gfn_t g, bool is_write)
-{
-    mfn_t m = p2m_get_frame(d, g, is_write);
-
-    if (!mfn_is_none(m) && (frame_of(m)->state != FRAME_GUEST || frame_of(m)->owner != d->domid)) {
-        frame_put(m);
-        return MFN_NONE;
-    }
-    return m;
-}
-
 /* Takes the frame of a marked entry. Lock held. */
 static int16_t hold_frame(struct domain *granter, uint32_t ref, uint32_t header, domid_t grantee,
                           bool is_write, struct grant_hold *hold)
@@ -183,7 +171,7 @@ static int16_t hold_frame(struct domain *granter, uint32_t ref, uint32_t header,
         hold->mfn = mfn(use->mfn);
         frame_ref(hold->mfn);
     } else {
-        hold->mfn = get_own_frame(granter, frame, is_write);
+        hold->mfn = p2m_get_own_frame(granter, frame, is_write);
         if (mfn_is_none(hold->mfn)) {
             return GNTST_bad_page;
         }

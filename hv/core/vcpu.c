@@ -78,26 +78,26 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     return 0;
 }
 
-static void put_and_forget(mfn_t *m)
-{
-    if (!mfn_is_none(*m)) {
-        frame_put(*m);
-        *m = MFN_NONE;
-    }
-}
-
 void vcpu_release_areas(struct vcpu *v)
 {
+    mfn_t pinned[4];
+
     timer_stop(&v->singleshot);
     timer_stop(&v->poll_timer);
     spin_lock(&v->time_lock);
+    pinned[0] = v->runstate_mfn[0];
+    pinned[1] = v->runstate_mfn[1];
+    pinned[2] = v->time_area_mfn;
+    pinned[3] = v->vcpu_info_mfn;
+    v->runstate_mfn[0] = v->runstate_mfn[1] = v->time_area_mfn = v->vcpu_info_mfn = MFN_NONE;
     v->runstate_area = v->time_area = 0;
-    put_and_forget(&v->runstate_mfn[0]);
-    put_and_forget(&v->runstate_mfn[1]);
-    put_and_forget(&v->time_area_mfn);
     v->vcpu_info = &unregistered_info;
-    put_and_forget(&v->vcpu_info_mfn);
     spin_unlock(&v->time_lock);
+    for (unsigned i = 0; i < ARRAY_SIZE(pinned); i++) {
+        if (!mfn_is_none(pinned[i])) {
+            frame_put(pinned[i]);
+        }
+    }
 }
 
 void vcpu_free(struct vcpu *v)

@@ -25,6 +25,7 @@
 uint64_t fake_tsc;
 unsigned fake_kick_count, fake_flush_count;
 
+struct boot_info boot_info;
 struct cpu *cpus[MAX_CPUS];
 unsigned cpu_count;
 
@@ -220,7 +221,7 @@ void fake_host_init(void)
 static void add_ram(struct domain *d)
 {
     for (uint64_t g = 0; g < FAKE_GUEST_PAGES; g++) {
-        mfn_t m = frame_alloc_guest(d, ORDER_4K, NODE_ANY, 0);
+        mfn_t m = frame_alloc_guest(d, ORDER_4K, NODE_ANY);
 
         if (mfn_is_none(m) || p2m_map(d, gfn(g), m, ORDER_4K, P2M_RAM) != 0) {
             panic("fake: no RAM for d%u", d->domid);

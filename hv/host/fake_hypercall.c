@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What hypercall/table.c offers to the families, for unit tests: restarts are asked for and recorded. */
+/* What hypercall/restart.c offers to the families, for unit tests: restarts are asked for and
+ * recorded. Weak, so that a test may have the real ones. */
 #include "fake.h"
 
 #include <hv/hypercall.h>
@@ -7,12 +8,12 @@
 bool fake_wants_restart;
 uint64_t fake_restart_args[5];
 
-bool hypercall_should_restart(void)
+__attribute__((weak)) bool hypercall_should_restart(void)
 {
     return fake_wants_restart;
 }
 
-void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value)
+__attribute__((weak)) void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value)
 {
     (void)v;
     fake_restart_args[n] = value;

@@ -11,7 +11,6 @@ long dm_op(struct vcpu *v, domid_t domid, unsigned nr_bufs, uint64_t bufs)
 {
     struct domain *d;
 
-    (void)bufs;
     if (!v->domain->is_privileged) {
         return -XEN_EPERM;
     }

@@ -11,11 +11,10 @@
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 
-#include "domctl_hvmcontext.h"
-
 enum domctl_flags {
-    NO_DOMAIN = 1u << 0,       /* op->domain may name none: the operation gets NULL then */
-    ALWAYS_ANSWERS = 1u << 1,  /* op is copied out even when it failed */
+    NO_DOMAIN = 1u << 0,      /* op->domain may name none: the operation gets NULL then */
+    ALWAYS_ANSWERS = 1u << 1, /* op is copied out even when it failed */
+    OTHER = 1u << 2,          /* not on the caller's own domain */
 };
 
 struct domctl_entry {
@@ -23,46 +22,28 @@ struct domctl_entry {
     unsigned flags;
 };
 
-static long gethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)
-{
-    return domctl_get_hvm_context(v, d, &op->u.hvmcontext);
-}
-
-static long sethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)
-{
-    return domctl_set_hvm_context(v, d, &op->u.hvmcontext);
-}
-
-static long gethvmcontext_partial(struct vcpu *v, struct domain *d, struct xen_domctl *op)
-{
-    return domctl_get_hvm_context_partial(v, d, &op->u.hvmcontext_partial);
-}
-
 /* Things this hypervisor knows of and does not do: another answer than for an unknown number. */
 static long unsupported(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    (void)v;
-    (void)d;
-    (void)op;
     return -XEN_EOPNOTSUPP;
 }
 
 /* clang-format off */
 static const struct domctl_entry table[] = {
     [XEN_DOMCTL_createdomain]             = {domctl_createdomain, NO_DOMAIN},
-    [XEN_DOMCTL_destroydomain]            = {domctl_destroydomain, 0},
-    [XEN_DOMCTL_pausedomain]              = {domctl_pausedomain, 0},
+    [XEN_DOMCTL_destroydomain]            = {domctl_destroydomain, OTHER},
+    [XEN_DOMCTL_pausedomain]              = {domctl_pausedomain, OTHER},
     [XEN_DOMCTL_unpausedomain]            = {domctl_unpausedomain, 0},
-    [XEN_DOMCTL_resumedomain]             = {domctl_resumedomain, 0},
+    [XEN_DOMCTL_resumedomain]             = {domctl_resumedomain, OTHER},
     [XEN_DOMCTL_getdomaininfo]            = {domctl_getdomaininfo, NO_DOMAIN},
-    [XEN_DOMCTL_max_vcpus]                = {domctl_max_vcpus, 0},
+    [XEN_DOMCTL_max_vcpus]                = {domctl_max_vcpus, OTHER},
     [XEN_DOMCTL_setdomainhandle]          = {domctl_setdomainhandle, 0},
     [XEN_DOMCTL_setnodeaffinity]          = {domctl_setnodeaffinity, 0},
     [XEN_DOMCTL_getnodeaffinity]          = {domctl_getnodeaffinity, 0},
 
     [XEN_DOMCTL_max_mem]                  = {domctl_max_mem, 0},
-    [XEN_DOMCTL_getpageframeinfo3]        = {domctl_getpageframeinfo3, 0},
-    [XEN_DOMCTL_shadow_op]                = {domctl_shadow_op, 0},
+    [XEN_DOMCTL_getpageframeinfo3]        = {domctl_getpageframeinfo3, OTHER},
+    [XEN_DOMCTL_shadow_op]                = {domctl_shadow_op, OTHER},
     [XEN_DOMCTL_get_paging_mempool_size]  = {domctl_get_paging_mempool_size, 0},
     [XEN_DOMCTL_set_paging_mempool_size]  = {domctl_set_paging_mempool_size, 0},
 
@@ -77,14 +58,14 @@ static const struct domctl_entry table[] = {
     [XEN_DOMCTL_setvcpucontext]           = {unsupported, 0},
 
     [XEN_DOMCTL_settimeoffset]            = {domctl_settimeoffset, 0},
-    [XEN_DOMCTL_settscinfo]               = {domctl_settscinfo, 0},
-    [XEN_DOMCTL_gettscinfo]               = {domctl_gettscinfo, 0},
+    [XEN_DOMCTL_settscinfo]               = {domctl_settscinfo, OTHER},
+    [XEN_DOMCTL_gettscinfo]               = {domctl_gettscinfo, OTHER},
 
-    [XEN_DOMCTL_gethvmcontext]            = {gethvmcontext, 0},
-    [XEN_DOMCTL_sethvmcontext]            = {sethvmcontext, 0},
-    [XEN_DOMCTL_gethvmcontext_partial]    = {gethvmcontext_partial, 0},
+    [XEN_DOMCTL_gethvmcontext]            = {domctl_gethvmcontext, OTHER},
+    [XEN_DOMCTL_sethvmcontext]            = {domctl_sethvmcontext, OTHER},
+    [XEN_DOMCTL_gethvmcontext_partial]    = {domctl_gethvmcontext_partial, OTHER},
     [XEN_DOMCTL_get_cpu_policy]           = {domctl_get_cpu_policy, 0},
-    [XEN_DOMCTL_set_cpu_policy]           = {domctl_set_cpu_policy, ALWAYS_ANSWERS},
+    [XEN_DOMCTL_set_cpu_policy]           = {domctl_set_cpu_policy, OTHER | ALWAYS_ANSWERS},
 
     [XEN_DOMCTL_setdebugging]             = {unsupported, 0},
     [XEN_DOMCTL_debug_op]                 = {unsupported, 0},
@@ -99,17 +80,14 @@ static const struct domctl_entry table[] = {
 };
 /* clang-format on */
 
-long domctl_check_other(const struct vcpu *v, const struct domain *d)
-{
-    return d == v->domain ? -XEN_EINVAL : 0;
-}
-
 static long run_locked(struct vcpu *v, const struct domctl_entry *entry, struct xen_domctl *op, uint64_t arg)
 {
     struct domain *d = op->cmd == XEN_DOMCTL_createdomain ? NULL : domain_get(op->domain);
     long rc = -XEN_ESRCH;
 
-    if (d != NULL || (entry->flags & NO_DOMAIN)) {
+    if (d == v->domain && (entry->flags & OTHER)) {
+        rc = -XEN_EINVAL;
+    } else if (d != NULL || (entry->flags & NO_DOMAIN)) {
         rc = entry->run(v, d, op);
         if ((rc == 0 || rc == HYPERCALL_RESTART || (entry->flags & ALWAYS_ANSWERS)) &&
             guest_copy_out(v, arg, op, sizeof(*op)) != 0) {

@@ -42,12 +42,9 @@ long domctl_set_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *
 {
     struct xen_domctl_cpu_policy *policy = &op->u.cpu_policy;
     xen_cpuid_leaf_t *leaves;
-    long rc = domctl_check_other(v, d);
+    long rc;
 
     policy->err_leaf = policy->err_subleaf = policy->err_msr = ~0U;
-    if (rc != 0) {
-        return rc;
-    }
     if (d->was_started) {
         return -XEN_EEXIST;
     }

@@ -73,8 +73,6 @@ long domctl_createdomain(struct vcpu *v, struct domain *unused, struct xen_domct
     struct domain *d;
     long rc;
 
-    (void)v;
-    (void)unused;
     rc = check_kind(&config);
     rc = rc != 0 ? rc : check_limits(&config);
     if (rc != 0) {
@@ -103,45 +101,30 @@ long domctl_createdomain(struct vcpu *v, struct domain *unused, struct xen_domct
 
 long domctl_destroydomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    long rc = domctl_check_other(v, d);
-
-    (void)op;
-    return rc != 0 ? rc : domain_destroy(d);
+    return domain_destroy(d);
 }
 
 long domctl_pausedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    long rc = domctl_check_other(v, d);
-
-    (void)op;
-    return rc != 0 ? rc : domain_control_pause(d);
+    return domain_control_pause(d);
 }
 
 long domctl_unpausedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    (void)v;
-    (void)op;
     /* Nothing could ever run: the toolstack has forgotten XEN_DOMCTL_max_vcpus. */
     return d->vcpus[0] == NULL ? -XEN_EINVAL : domain_control_unpause(d);
 }
 
 long domctl_resumedomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    long rc = domctl_check_other(v, d);
-
-    (void)op;
-    if (rc == 0) {
-        domain_resume(d);
-    }
-    return rc;
+    domain_resume(d);
+    return 0;
 }
 
 /* Each vCPU is made once; a call that was interrupted finds those that are there. */
 long domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    long rc = domctl_check_other(v, d);
-
-    if (rc != 0 || op->u.max_vcpus.max != d->max_vcpus || d->state != DOMAIN_ALIVE) {
+    if (op->u.max_vcpus.max != d->max_vcpus || d->state != DOMAIN_ALIVE) {
         return -XEN_EINVAL;
     }
     for (unsigned id = 0; id < d->max_vcpus; id++) {
@@ -162,7 +145,6 @@ long domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 
 long domctl_setdomainhandle(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    (void)v;
     memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
     return 0;
 }
@@ -234,7 +216,6 @@ long domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
 {
     struct domain *found = NULL;
 
-    (void)v;
     if (d == NULL) {
         if (op->domain >= DOMID_FIRST_RESERVED) {
             return -XEN_EINVAL;

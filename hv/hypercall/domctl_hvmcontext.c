@@ -4,7 +4,7 @@
  * core/hvm_context.c and the caller's buffer. The domain is paused meanwhile; it is never the
  * caller's own.
  */
-#include "domctl_hvmcontext.h"
+#include <hv/domctl.h>
 
 #include <hv/domain.h>
 #include <hv/frame.h>
@@ -39,63 +39,56 @@ static int buffer_get(void *data, size_t offset, void *bytes, size_t size)
     return guest_copy_in(b->v, bytes, b->address + offset, size);
 }
 
-long domctl_get_hvm_context(struct vcpu *v, struct domain *d, struct xen_domctl_hvmcontext *op)
+long domctl_gethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    struct buffer b = {.v = v, .address = guest_address(op->buffer), .size = op->size};
+    struct xen_domctl_hvmcontext *context = &op->u.hvmcontext;
+    struct buffer b = {.v = v, .address = guest_address(context->buffer), .size = context->size};
     long rc;
 
-    if (d == v->domain) {
-        return -XEN_EINVAL;
-    }
     if (b.address == 0) {
-        op->size = (uint32_t)hvm_context_size(d);
+        context->size = (uint32_t)hvm_context_size(d);
         return 0;
     }
     domain_pause(d, true);
     rc = hvm_context_save(d, buffer_put, &b);
     domain_unpause(d);
-    op->size = (uint32_t)b.used;
+    context->size = (uint32_t)b.used;
     return rc;
 }
 
-long domctl_set_hvm_context(struct vcpu *v, struct domain *d, const struct xen_domctl_hvmcontext *op)
+long domctl_sethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    struct buffer b = {.v = v, .address = guest_address(op->buffer), .size = op->size};
+    const struct xen_domctl_hvmcontext *context = &op->u.hvmcontext;
+    struct buffer b = {.v = v, .address = guest_address(context->buffer), .size = context->size};
     long rc;
 
-    if (d == v->domain) {
-        return -XEN_EINVAL;
-    }
     domain_pause(d, true);
     rc = hvm_context_load(d, b.size, buffer_get, &b);
     domain_unpause(d);
     return rc;
 }
 
-long domctl_get_hvm_context_partial(struct vcpu *v, struct domain *d, struct xen_domctl_hvmcontext_partial *op)
+long domctl_gethvmcontext_partial(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    void *record;
+    struct xen_domctl_hvmcontext_partial *context = &op->u.hvmcontext_partial;
+    void *record = page_alloc();
     long rc;
 
-    if (d == v->domain) {
-        return -XEN_EINVAL;
-    }
-    record = page_alloc();
     if (record == NULL) {
         return -XEN_ENOMEM;
     }
     domain_pause(d, true);
-    rc = hvm_context_save_one(d, op->type, op->instance, record);
+    rc = hvm_context_save_one(d, context->type, context->instance, record);
     domain_unpause(d);
 
-    if (rc > 0 && guest_address(op->buffer) == 0) {
-        op->bufsz = (uint64_t)rc; /* only the length was asked for */
+    if (rc > 0 && guest_address(context->buffer) == 0) {
+        context->bufsz = (uint64_t)rc; /* only the length was asked for */
         rc = 0;
-    } else if (rc > 0 && op->bufsz < (uint64_t)rc) {
+    } else if (rc > 0 && context->bufsz < (uint64_t)rc) {
         rc = -XEN_ENOSPC;
     } else if (rc > 0) {
-        op->bufsz = (uint64_t)rc;
-        rc = guest_copy_out(v, guest_address(op->buffer), record, (size_t)rc);
+        context->bufsz = (uint64_t)rc;
+        rc = guest_copy_out(v, guest_address(context->buffer), record, (size_t)rc);
     }
     page_free(record);
     return rc;

@@ -17,7 +17,6 @@
 /* Less than it has is allowed: then it gets no more until it has given some back. */
 long domctl_max_mem(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    (void)v;
     WRITE_ONCE(d->frames_max, op->u.max_mem.max_memkb / KIB_PER_FRAME);
     return 0;
 }
@@ -39,9 +38,6 @@ long domctl_getpageframeinfo3(struct vcpu *v, struct domain *d, struct xen_domct
 
     if (list->num > MAX_FRAME_INFO) {
         return -XEN_E2BIG;
-    }
-    if (d == v->domain) {
-        return -XEN_EINVAL;
     }
     for (unsigned now = 0; list->num != 0; now++) {
         xen_pfn_t frame;
@@ -89,13 +85,11 @@ static uint64_t pool_size(const struct domain *d)
 
 long domctl_set_paging_mempool_size(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    (void)v;
     return set_pool(d, op->u.paging_mempool.size);
 }
 
 long domctl_get_paging_mempool_size(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    (void)v;
     op->u.paging_mempool.size = pool_size(d);
     return 0;
 }
@@ -103,11 +97,6 @@ long domctl_get_paging_mempool_size(struct vcpu *v, struct domain *d, struct xen
 /* The pool by its older name. Logging of dirty pages is not among what it can do yet. */
 long domctl_shadow_op(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    long rc = domctl_check_other(v, d);
-
-    if (rc != 0) {
-        return rc;
-    }
     switch (op->u.shadow_op.op) {
     case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
         return set_pool(d, op->u.shadow_op.mb * MIB);

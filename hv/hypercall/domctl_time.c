@@ -16,7 +16,6 @@ enum tsc_mode {
 
 long domctl_settimeoffset(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    (void)v;
     d->wallclock_offset_s = op->u.settimeoffset.time_offset_seconds;
     time_update_wallclock(d);
     return 0;
@@ -24,11 +23,6 @@ long domctl_settimeoffset(struct vcpu *v, struct domain *d, struct xen_domctl *o
 
 long domctl_gettscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    long rc = domctl_check_other(v, d);
-
-    if (rc != 0) {
-        return rc;
-    }
     op->u.tsc_info = (struct xen_domctl_tsc_info){
         .tsc_mode = d->tsc_mode,
         .gtsc_khz = (uint32_t)host_tsc_khz,
@@ -60,11 +54,7 @@ static void continue_from(struct domain *d, uint64_t elapsed_ns)
 long domctl_settscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_tsc_info *info = &op->u.tsc_info;
-    long rc = domctl_check_other(v, d);
 
-    if (rc != 0) {
-        return rc;
-    }
     if (info->tsc_mode > TSC_MODE_NEVER_EMULATE) {
         return -XEN_EINVAL;
     }

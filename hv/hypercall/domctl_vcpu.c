@@ -10,6 +10,12 @@
 #include <hv/string.h>
 #include <hv/vcpu.h>
 
+/* Why there is no such vCPU. */
+static long no_vcpu(const struct domain *d, uint32_t id)
+{
+    return id >= d->max_vcpus ? -XEN_EINVAL : -XEN_ESRCH;
+}
+
 long domctl_getvcpuinfo(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
 {
     uint32_t id = op->u.getvcpuinfo.vcpu;
@@ -17,9 +23,8 @@ long domctl_getvcpuinfo(struct vcpu *caller, struct domain *d, struct xen_domctl
     struct vcpu *v = domain_vcpu(d, id);
     struct vcpu_runstate_info runstate;
 
-    (void)caller;
     if (v == NULL) {
-        return id >= d->max_vcpus ? -XEN_EINVAL : -XEN_ESRCH;
+        return no_vcpu(d, id);
     }
     vcpu_runstate_get(v, &runstate);
     memset(&op->u, 0, sizeof(op->u));
@@ -64,7 +69,7 @@ long domctl_setvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
         return -XEN_EINVAL;
     }
     if (v == NULL) {
-        return request->vcpu >= d->max_vcpus ? -XEN_EINVAL : -XEN_ESRCH;
+        return no_vcpu(d, request->vcpu);
     }
     if ((sets_hard && control_bitmap_in(caller, hard, MAX_CPUS, &request->cpumap_hard) != 0) ||
         (sets_soft && control_bitmap_in(caller, soft, MAX_CPUS, &request->cpumap_soft) != 0)) {
@@ -96,7 +101,7 @@ long domctl_getvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
         return -XEN_EINVAL;
     }
     if (v == NULL) {
-        return request->vcpu >= d->max_vcpus ? -XEN_EINVAL : -XEN_ESRCH;
+        return no_vcpu(d, request->vcpu);
     }
     if (request->flags & XEN_VCPUAFFINITY_HARD) {
         rc = control_bitmap_out(caller, &request->cpumap_hard, v->sched.hard_affinity, MAX_CPUS);
@@ -131,7 +136,6 @@ long domctl_scheduler_op(struct vcpu *caller, struct domain *d, struct xen_domct
 {
     struct xen_domctl_scheduler_op *request = &op->u.scheduler_op;
 
-    (void)caller;
     if (request->sched_id != XEN_SCHEDULER_CREDIT2) {
         return -XEN_EINVAL;
     }
@@ -153,9 +157,8 @@ long domctl_sendtrigger(struct vcpu *caller, struct domain *d, struct xen_domctl
 {
     struct vcpu *v = domain_vcpu(d, op->u.sendtrigger.vcpu);
 
-    (void)caller;
     if (v == NULL) {
-        return op->u.sendtrigger.vcpu >= d->max_vcpus ? -XEN_EINVAL : -XEN_ESRCH;
+        return no_vcpu(d, op->u.sendtrigger.vcpu);
     }
     if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI) {
         return -XEN_ENOSYS; /* buttons are a device model's, and INIT is between vCPUs */
@@ -168,15 +171,11 @@ long domctl_sendtrigger(struct vcpu *caller, struct domain *d, struct xen_domctl
 /* The word size of PV guests; others choose their mode themselves. */
 long domctl_set_address_size(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
 {
-    (void)caller;
-    (void)d;
     return op->u.address_size.size == 64 ? 0 : -XEN_EINVAL;
 }
 
 long domctl_get_address_size(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
 {
-    (void)caller;
-    (void)d;
     op->u.address_size.size = 64;
     return 0;
 }

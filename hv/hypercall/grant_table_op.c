@@ -67,7 +67,6 @@ static void do_swap(struct domain *d, union chunk *c, unsigned count)
 /* Only for PV guests. With bad_page the page still is the caller's. */
 static void refuse_transfer(struct domain *d, union chunk *c, unsigned count)
 {
-    (void)d;
     for (unsigned i = 0; i < count; i++) {
         c->transfer[i].status = GNTST_bad_page;
     }
@@ -76,7 +75,6 @@ static void refuse_transfer(struct domain *d, union chunk *c, unsigned count)
 /* Replaces entries of page tables that the guest hands us: only for PV guests. */
 static void refuse_replace(struct domain *d, union chunk *c, unsigned count)
 {
-    (void)d;
     for (unsigned i = 0; i < count; i++) {
         c->replace[i].status = GNTST_general_error;
     }
@@ -112,15 +110,10 @@ static long for_chunks(struct vcpu *v, uint64_t arg, unsigned count, size_t size
 /* Whom a query is about; NULL and *status when that is not to be had. */
 static struct domain *target_get(struct vcpu *v, domid_t domid, int16_t *status)
 {
-    struct domain *d = domain_get_for(v, domid);
+    long rc;
+    struct domain *d = domain_get_for(v, domid, &rc);
 
-    if (d == NULL) {
-        *status = GNTST_bad_domain;
-    } else if (d != v->domain && !domain_may_control(v->domain, d)) {
-        domain_put(d);
-        d = NULL;
-        *status = GNTST_permission_denied;
-    }
+    *status = rc == 0 ? GNTST_okay : rc == -XEN_ESRCH ? GNTST_bad_domain : GNTST_permission_denied;
     return d;
 }
 
@@ -136,7 +129,6 @@ static long op_query_size(struct vcpu *v, uint64_t arg)
     d = target_get(v, op.dom, &op.status);
     if (d != NULL) {
         grant_frame_counts(d, &op.nr_frames, &op.max_nr_frames, &status_frames);
-        op.status = GNTST_okay;
         domain_put(d);
     }
     return guest_copy_out(v, arg, &op, sizeof(op));
@@ -214,15 +206,15 @@ static long op_set_version(struct vcpu *v, uint64_t arg)
 static long op_get_version(struct vcpu *v, uint64_t arg)
 {
     struct gnttab_get_version op;
-    int16_t status = GNTST_okay;
     struct domain *d;
+    long rc;
 
     if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
         return -XEN_EFAULT;
     }
-    d = target_get(v, op.dom, &status);
+    d = domain_get_for(v, op.dom, &rc);
     if (d == NULL) {
-        return status == GNTST_bad_domain ? -XEN_ESRCH : -XEN_EPERM;
+        return rc;
     }
     op.version = grant_get_version(d);
     domain_put(d);

@@ -10,25 +10,6 @@
 
 #define CALLBACK_TYPE_SHIFT  56
 #define CALLBACK_TYPE_VECTOR 2UL
-#define CALLBACK_TYPE_PCI    1UL
-
-/* The domain a parameter is asked of: one's own, or any for those with control. */
-static struct domain *target(struct vcpu *v, domid_t domid, long *rc)
-{
-    struct domain *d = domain_get_for(v, domid);
-
-    if (d == NULL) {
-        *rc = -XEN_ESRCH;
-        return NULL;
-    }
-    if (d != v->domain && !domain_may_control(v->domain, d)) {
-        domain_put(d);
-        *rc = -XEN_EPERM;
-        return NULL;
-    }
-    *rc = 0;
-    return d;
-}
 
 /* What a guest may set for itself; everything else only its toolstack. */
 static bool guest_may_set(uint32_t index)
@@ -86,7 +67,7 @@ static long set_param(struct vcpu *v, uint64_t arg)
     if (param.index >= HVM_NR_PARAMS) {
         return -XEN_EINVAL;
     }
-    d = target(v, param.domid, &rc);
+    d = domain_get_for(v, param.domid, &rc);
     if (d == NULL) {
         return rc;
     }
@@ -114,7 +95,7 @@ static long get_param(struct vcpu *v, uint64_t arg)
     if (param.index >= HVM_NR_PARAMS) {
         return -XEN_EINVAL;
     }
-    d = target(v, param.domid, &rc);
+    d = domain_get_for(v, param.domid, &rc);
     if (d == NULL) {
         return rc;
     }

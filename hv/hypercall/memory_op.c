@@ -11,95 +11,71 @@
 #include <hv/vcpu.h>
 #include <xen/memory.h>
 
-#define CMD_BITS  6U
-#define CMD_MASK  ((1U << CMD_BITS) - 1)
-#define BATCH_MIN 16U /* elements done before the door is looked at */
+#define CMD_BITS 6U
+#define CMD_MASK ((1U << CMD_BITS) - 1)
 
 #define MAX_EXTENTS (1UL << (32 - CMD_BITS))
 
-/* The domain an operation names: the caller's own, or any if it may control it. */
-struct domain *memory_op_target(struct vcpu *v, domid_t domid, long *rc)
+long memory_op_restart(struct vcpu *v, unsigned cmd, uint64_t done)
 {
-    struct domain *d = domain_get_for(v, domid);
-
-    if (d == NULL) {
-        *rc = -XEN_ESRCH;
-        return NULL;
-    }
-    if (d != v->domain && !domain_may_control(v->domain, d)) {
-        domain_put(d);
-        *rc = -XEN_EPERM;
-        return NULL;
-    }
-    *rc = 0;
-    return d;
+    hypercall_set_arg(v, 0, cmd | done << CMD_BITS);
+    return HYPERCALL_RESTART;
 }
 
-/* --- Reservations ------------------------------------------------------------------------------ */
+/* --- Reservations ------------------------------------------------------------------------------
+ */
 
-static bool may_have_more(const struct domain *d, unsigned order)
-{
-    return d->frames_owned + (1UL << order) <= d->frames_max && d->state == DOMAIN_ALIVE;
-}
-
-/* One extent of new RAM at gfn. */
-static bool populate_one(struct domain *d, uint64_t gfn_number, unsigned order, uint32_t mem_flags)
+/* One extent of new RAM. Orders below 2 MiB are made of single pages. */
+static bool populate_extent(struct domain *d, gfn_t g, unsigned order, uint32_t mem_flags)
 {
     unsigned node = mem_flags & 0xff00 ? XENMEMF_get_node(mem_flags) : NODE_ANY;
-    mfn_t m;
-
-    if (!may_have_more(d, order)) {
-        return false;
-    }
-    m = frame_alloc_guest(d, order, node, XENMEMF_get_address_bits(mem_flags));
-    if (mfn_is_none(m)) {
-        return false;
-    }
-    if (p2m_map(d, gfn(gfn_number), m, order, P2M_RAM) != 0) {
-        for (uint64_t i = 0; i < 1UL << order; i++) {
-            frame_put(mfn_add(m, i));
-        }
-        return false;
-    }
-    return true;
-}
-
-/* Extents of orders between the page sizes are made of the next smaller page. */
-static bool populate_extent(struct domain *d, uint64_t gfn_number, unsigned order, uint32_t mem_flags)
-{
-    unsigned step = order >= ORDER_1G ? ORDER_1G : order >= ORDER_2M ? ORDER_2M : ORDER_4K;
+    unsigned step = order >= ORDER_2M ? order : ORDER_4K;
 
     for (uint64_t i = 0; i < 1UL << order; i += 1UL << step) {
-        if (!populate_one(d, gfn_number + i, step, mem_flags)) {
+        mfn_t m = frame_alloc_guest(d, step, node);
+
+        if (mfn_is_none(m)) {
+            return false;
+        }
+        if (p2m_map(d, gfn_add(g, i), m, step, P2M_RAM) != 0) {
+            frame_free_guest(m, step);
             return false;
         }
     }
     return true;
 }
 
-static bool release_extent(struct domain *d, uint64_t gfn_number, unsigned order)
+/* All of it or nothing. */
+static bool release_extent(struct domain *d, gfn_t g, unsigned order)
 {
     for (uint64_t i = 0; i < 1UL << order; i++) {
-        struct p2m_entry entry = p2m_lookup(d, gfn(gfn_number + i));
+        struct p2m_entry entry = p2m_lookup(d, gfn_add(g, i));
 
-        if (mfn_is_none(entry.mfn) || (entry.flags & (P2M_MMIO | P2M_GRANT)) ||
-            p2m_unmap(d, gfn(gfn_number + i), ORDER_4K) != 0) {
+        if (mfn_is_none(entry.mfn) || (entry.flags & (P2M_MMIO | P2M_GRANT))) {
             return false;
         }
     }
-    return true;
+    return p2m_unmap(d, g, order) == 0;
 }
 
-static bool do_extent(struct domain *d, unsigned cmd, uint64_t gfn_number,
+/* Up to 2 MiB an extent, so that one is done without a look at the door; 1 GiB only as one page, by
+ * the toolstack. */
+static bool may_have_order(const struct domain *caller, unsigned cmd, unsigned order)
+{
+    return order <= ORDER_2M ||
+           (order == ORDER_1G && cmd == XENMEM_populate_physmap && caller->is_privileged);
+}
+
+static bool do_extent(struct domain *d, unsigned cmd, gfn_t g,
                       const struct xen_memory_reservation *r)
 {
-    if (r->extent_order > MAX_ORDER || (gfn_number & ((1UL << r->extent_order) - 1)) != 0) {
+    if ((g.n & ((1UL << r->extent_order) - 1)) != 0) {
         return false;
     }
     if (cmd == XENMEM_populate_physmap) {
-        return populate_extent(d, gfn_number, r->extent_order, r->mem_flags);
+        return populate_extent(d, g, r->extent_order, r->mem_flags);
     }
-    return release_extent(d, gfn_number, r->extent_order);
+    return release_extent(d, g, r->extent_order);
 }
 
 /* Returns how many extents were done in all; what is left undone failed. */
@@ -119,21 +95,20 @@ static long reservation(struct vcpu *v, unsigned cmd, uint64_t start, uint64_t a
     if (r.mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode)) {
         return -XEN_EINVAL;
     }
-    d = memory_op_target(v, r.domid, &rc);
+    d = domain_get_for(v, r.domid, &rc);
     if (d == NULL) {
         return rc;
     }
-    for (i = start; i < r.nr_extents; i++) {
+    for (i = start; i < r.nr_extents && may_have_order(v->domain, cmd, r.extent_order); i++) {
         uint64_t gfn_number;
 
-        if (i - start >= BATCH_MIN && hypercall_should_restart()) {
-            hypercall_set_arg(v, 0, cmd | i << CMD_BITS);
-            rc = HYPERCALL_RESTART;
+        if (i != start && hypercall_should_restart()) {
+            rc = memory_op_restart(v, cmd, i);
             break;
         }
         if (guest_copy_in(v, &gfn_number, guest_address(r.extent_start) + i * sizeof(gfn_number),
                           sizeof(gfn_number)) != 0 ||
-            !do_extent(d, cmd, gfn_number, &r)) {
+            !do_extent(d, cmd, gfn(gfn_number), &r)) {
             break;
         }
     }
@@ -152,7 +127,7 @@ static long domain_number(struct vcpu *v, unsigned cmd, uint64_t arg)
     if (guest_copy_in(v, &domid, arg, sizeof(domid)) != 0) {
         return -XEN_EFAULT;
     }
-    d = memory_op_target(v, domid, &rc);
+    d = domain_get_for(v, domid, &rc);
     if (d == NULL) {
         return rc;
     }
@@ -193,7 +168,7 @@ static long set_memory_map(struct vcpu *v, uint64_t arg)
         page_free(map);
         return -XEN_EFAULT;
     }
-    d = memory_op_target(v, request.domid, &rc);
+    d = domain_get_for(v, request.domid, &rc);
     if (d != NULL) {
         struct e820_map *old;
 
@@ -318,10 +293,4 @@ long memory_op(struct vcpu *v, unsigned cmd, uint64_t arg)
     default:
         return -XEN_ENOSYS;
     }
-}
-
-long memory_op_restart(struct vcpu *v, unsigned cmd, uint64_t done)
-{
-    hypercall_set_arg(v, 0, cmd | done << CMD_BITS);
-    return HYPERCALL_RESTART;
 }

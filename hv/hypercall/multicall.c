@@ -9,8 +9,6 @@
 #include <hv/vcpu.h>
 #include <xen/xen.h>
 
-#define ARGS 5U /* hypercalls of this ABI have no sixth argument */
-
 /* An entry in the layout of the caller: six arguments, of 64 or 32 bits. */
 struct entry_layout {
     bool is_64bit;
@@ -62,18 +60,18 @@ static int write_entry(struct vcpu *v, struct entry_layout layout, uint64_t addr
 /* Runs the entry's call; its arguments are then what the call made of them. */
 static long run_entry(struct vcpu *v, struct multicall_entry *entry)
 {
-    uint64_t args[ARGS];
+    uint64_t args[HYPERCALL_ARGS];
     long result;
 
     if (entry->op == __HYPERVISOR_multicall) {
         return -XEN_EINVAL;
     }
-    for (unsigned n = 0; n < ARGS; n++) {
+    for (unsigned n = 0; n < HYPERCALL_ARGS; n++) {
         args[n] = entry->args[n];
         hypercall_set_arg(v, n, args[n]);
     }
     result = hypercall_run(v, entry->op, args);
-    for (unsigned n = 0; n < ARGS; n++) {
+    for (unsigned n = 0; n < HYPERCALL_ARGS; n++) {
         entry->args[n] = hypercall_get_arg(v, n);
     }
     return result;

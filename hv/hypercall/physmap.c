@@ -47,14 +47,10 @@ static long place_grant_frame(struct domain *d, uint64_t idx, uint64_t g)
 /* Moves the frame at `from` of the same domain. */
 static long move_own_frame(struct domain *d, uint64_t from, uint64_t to)
 {
-    mfn_t m = p2m_get_frame(d, gfn(from), true);
+    mfn_t m = p2m_get_own_frame(d, gfn(from), true);
     long rc;
 
     if (mfn_is_none(m)) {
-        return -XEN_EINVAL;
-    }
-    if (frame_of(m)->owner != d->domid || frame_of(m)->state != FRAME_GUEST) {
-        frame_put(m);
         return -XEN_EINVAL;
     }
     rc = p2m_unmap(d, gfn(from), ORDER_4K);
@@ -141,7 +137,7 @@ long memory_op_add_to_physmap(struct vcpu *v, uint64_t arg)
     if (add.space == XENMAPSPACE_gmfn_foreign) { /* only by batch, which names the other domain */
         return -XEN_ENOSYS;
     }
-    d = memory_op_target(v, add.domid, &rc);
+    d = domain_get_for(v, add.domid, &rc);
     if (d == NULL) {
         return rc;
     }
@@ -177,7 +173,7 @@ long memory_op_add_to_physmap_batch(struct vcpu *v, uint64_t start, uint64_t arg
         (batch.space != XENMAPSPACE_gmfn_foreign && batch.u.res0 != 0)) {
         return -XEN_EINVAL;
     }
-    d = memory_op_target(v, batch.domid, &rc);
+    d = domain_get_for(v, batch.domid, &rc);
     if (d == NULL) {
         return rc;
     }
@@ -201,7 +197,7 @@ long memory_op_remove_from_physmap(struct vcpu *v, uint64_t arg)
     if (guest_copy_in(v, &remove, arg, sizeof(remove)) != 0) {
         return -XEN_EFAULT;
     }
-    d = memory_op_target(v, remove.domid, &rc);
+    d = domain_get_for(v, remove.domid, &rc);
     if (d == NULL) {
         return rc;
     }

@@ -15,16 +15,12 @@ typedef long (*sysctl_fn)(struct vcpu *v, struct xen_sysctl *op);
 /* Known, and not done here. */
 static long unsupported(struct vcpu *v, struct xen_sysctl *op)
 {
-    (void)v;
-    (void)op;
     return -XEN_EOPNOTSUPP;
 }
 
 /* No driver for the hardware in question (power states, cache monitoring). */
 static long no_device(struct vcpu *v, struct xen_sysctl *op)
 {
-    (void)v;
-    (void)op;
     return -XEN_ENODEV;
 }
 

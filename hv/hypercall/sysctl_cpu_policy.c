@@ -7,7 +7,6 @@
 /* Masking CPUID in hardware is for PV guests. */
 long sysctl_get_cpu_levelling_caps(struct vcpu *v, struct xen_sysctl *op)
 {
-    (void)v;
     op->u.cpu_levelling_caps.caps = 0;
     return 0;
 }

@@ -62,7 +62,6 @@ long sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
     struct topology t = host_topology();
     uint32_t features[CPUID_FEATURE_WORDS];
 
-    (void)v;
     memset(&op->u, 0, sizeof(op->u));
     info->threads_per_core = t.threads_per_core;
     info->cores_per_socket = t.cores_per_socket;
@@ -202,7 +201,6 @@ long sysctl_availheap(struct vcpu *v, struct xen_sysctl *op)
     bool holds_all = heap->max_bitwidth == 0 || heap->max_bitwidth >= 64 ||
                      frame_limit <= (1UL << heap->max_bitwidth) >> PAGE_SHIFT;
 
-    (void)v;
     if (heap->min_bitwidth != 0 || !holds_all) {
         return -XEN_EOPNOTSUPP;
     }

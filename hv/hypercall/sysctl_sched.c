@@ -15,7 +15,6 @@
 
 long sysctl_sched_id(struct vcpu *v, struct xen_sysctl *op)
 {
-    (void)v;
     op->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
     return 0;
 }
@@ -25,7 +24,6 @@ long sysctl_scheduler_op(struct vcpu *v, struct xen_sysctl *op)
 {
     struct xen_sysctl_scheduler_op *request = &op->u.scheduler_op;
 
-    (void)v;
     if (request->cpupool_id != THE_POOL) {
         return -XEN_ESRCH;
     }

@@ -10,34 +10,6 @@
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 
-#define ARG_COUNT 5U
-
-static uint64_t *arg_register(struct guest_gprs *g, bool is_64bit, unsigned n)
-{
-    uint64_t *const long_mode[ARG_COUNT] = {&g->rdi, &g->rsi, &g->rdx, &g->r10, &g->r8};
-    uint64_t *const compat[ARG_COUNT] = {&g->rbx, &g->rcx, &g->rdx, &g->rsi, &g->rdi};
-
-    return is_64bit ? long_mode[n] : compat[n];
-}
-
-void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value)
-{
-    *arg_register(&v->arch.gprs, arch_vcpu_code_bits(v) == 64, n) = value;
-}
-
-uint64_t hypercall_get_arg(struct vcpu *v, unsigned n)
-{
-    bool is_64bit = arch_vcpu_code_bits(v) == 64;
-    uint64_t value = *arg_register(&v->arch.gprs, is_64bit, n);
-
-    return is_64bit ? value : (uint32_t)value;
-}
-
-bool hypercall_should_restart(void)
-{
-    return READ_ONCE(this_cpu()->work) != 0;
-}
-
 long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *a)
 {
     switch (number) {
@@ -82,7 +54,7 @@ bool hypercall_dispatch(struct vcpu *v)
 {
     struct guest_gprs *gprs = &v->arch.gprs;
     bool is_64bit = arch_vcpu_code_bits(v) == 64;
-    uint64_t a[ARG_COUNT];
+    uint64_t a[HYPERCALL_ARGS];
     uint64_t number;
     long result;
 
@@ -90,11 +62,12 @@ bool hypercall_dispatch(struct vcpu *v)
         gprs->rax = (uint64_t)-(long)XEN_EPERM;
         return true;
     }
-    for (unsigned n = 0; n < ARG_COUNT; n++) {
+    for (unsigned n = 0; n < HYPERCALL_ARGS; n++) {
         a[n] = hypercall_get_arg(v, n);
     }
     number = is_64bit ? gprs->rax : (uint32_t)gprs->rax;
     v->hypercall_count++;
+    hypercall_begin();
     result = hypercall_run(v, number, a);
     if (result == HYPERCALL_RESTART) {
         return false;

@@ -9,7 +9,8 @@
 #include <hv/time.h>
 #include <hv/vcpu.h>
 
-/* The page behind a linear address of the caller's, for writing, with a reference; MFN_NONE if none. */
+/* The page of the caller's own RAM behind its linear address, with a reference; MFN_NONE if none.
+ * Only its own: what it maps of others would still be written when they have taken it back. */
 static mfn_t pin_linear(struct vcpu *v, uint64_t linear)
 {
     uint32_t error_code;
@@ -18,7 +19,7 @@ static mfn_t pin_linear(struct vcpu *v, uint64_t linear)
     if (guest_walk(v, linear, WALK_WRITE, &gpa, &error_code) != 0) {
         return MFN_NONE;
     }
-    return p2m_get_frame(v->domain, gfn(gpa >> PAGE_SHIFT), true);
+    return p2m_get_own_frame(v->domain, gfn(gpa >> PAGE_SHIFT), true);
 }
 
 static void put(mfn_t m)
@@ -32,26 +33,36 @@ static long register_vcpu_info(struct vcpu *v, uint64_t arg, struct vcpu *caller
 {
     struct vcpu_register_vcpu_info info;
     struct vcpu_info *to;
+    bool is_first;
     mfn_t m;
 
     if (guest_copy_in(caller, &info, arg, sizeof(info)) != 0) {
         return -XEN_EFAULT;
     }
-    if (!mfn_is_none(v->vcpu_info_mfn) || info.offset > PAGE_SIZE - sizeof(struct vcpu_info) ||
-        info.offset % sizeof(uint64_t) != 0) {
+    if (info.offset > PAGE_SIZE - sizeof(struct vcpu_info) || info.offset % sizeof(uint64_t) != 0) {
         return -XEN_EINVAL;
     }
-    m = p2m_get_frame(v->domain, gfn(info.mfn), true);
+    m = p2m_get_own_frame(v->domain, gfn(info.mfn), true);
     if (mfn_is_none(m)) {
         return -XEN_EINVAL;
     }
     to = (struct vcpu_info *)((char *)mfn_to_virt(m) + info.offset);
-    memcpy(to, v->vcpu_info, sizeof(*to));
 
     spin_lock(&v->time_lock);
-    v->vcpu_info_mfn = m;
-    v->vcpu_info = to;
+    is_first = mfn_is_none(v->vcpu_info_mfn);
+    if (is_first) {
+        memset(to, 0, sizeof(*to));
+        if (v->id < XEN_LEGACY_MAX_VCPUS) { /* others have none yet */
+            memcpy(to, v->vcpu_info, sizeof(*to));
+        }
+        v->vcpu_info_mfn = m;
+        v->vcpu_info = to;
+    }
     spin_unlock(&v->time_lock);
+    if (!is_first) {
+        frame_put(m);
+        return -XEN_EINVAL;
+    }
     time_update_vcpu(v);
     evtchn_vcpu_info_moved(v);
     return 0;

@@ -66,7 +66,9 @@ static void block_remove(struct heap *h, uint64_t index)
 }
 
 /* Whether the block at index, of this order, is free as a whole, of this node and as clean as told:
- * clean and dirty halves stay apart, so that nothing is scrubbed twice. */
+ * clean and dirty halves stay apart, so that nothing is scrubbed twice. Only a block in a list has
+ * a head: what is being taken or given back, its frames still or already FREE, is nobody's to merge
+ * with. */
 static bool block_is_mergeable(uint64_t index, unsigned order, unsigned node, bool is_dirty)
 {
     const struct frame *f;
@@ -100,14 +102,11 @@ static void block_free(struct heap *h, uint64_t index, unsigned order, unsigned 
 }
 
 /* Takes a block of the order off the heap, splitting larger ones; 0 if there is none. */
-static uint64_t block_take(struct heap *h, unsigned order, bool is_dirty, uint64_t limit)
+static uint64_t block_take(struct heap *h, unsigned order, bool is_dirty)
 {
     for (unsigned from = order; from <= MAX_ORDER; from++) {
         uint64_t index = h->lists[is_dirty][from];
 
-        while (index != 0 && index + (1UL << order) > limit) {
-            index = frame_table[index].next;
-        }
         if (index == 0) {
             continue;
         }
@@ -145,23 +144,17 @@ static void mark(uint64_t index, unsigned order, enum frame_state state, uint16_
     }
 }
 
-static uint64_t take_from_node(unsigned node, unsigned order, uint64_t limit)
+static uint64_t take_from_node(unsigned node, unsigned order)
 {
     struct heap *h = &heaps[node];
     bool is_dirty = false;
     uint64_t index;
 
     spin_lock(&h->lock);
-    index = block_take(h, order, false, limit);
-    if (index == 0) {
+    index = block_take(h, order, false);
+    if (index == 0 && order <= ORDER_2M) {
         is_dirty = true;
-        index = block_take(h, order, true, limit);
-    }
-    if (index != 0) {
-        /* No longer free, so that a neighbour's merge leaves it alone. */
-        for (uint64_t i = 0; i < 1UL << order; i++) {
-            frame_table[index + i].state = FRAME_HV;
-        }
+        index = block_take(h, order, true);
     }
     spin_unlock(&h->lock);
 
@@ -172,7 +165,7 @@ static uint64_t take_from_node(unsigned node, unsigned order, uint64_t limit)
 }
 
 /* From the wanted node, else from any: 0 if no node has a block. */
-static uint64_t take(unsigned node, unsigned order, uint64_t limit)
+static uint64_t take(unsigned node, unsigned order)
 {
     uint64_t index = 0;
 
@@ -180,11 +173,11 @@ static uint64_t take(unsigned node, unsigned order, uint64_t limit)
         return 0;
     }
     if (node < MAX_NODES) {
-        index = take_from_node(node, order, limit);
+        index = take_from_node(node, order);
     }
     for (unsigned other = 0; index == 0 && other < MAX_NODES; other++) {
         if (other != node && heaps[other].free_count >= 1UL << order) {
-            index = take_from_node(other, order, limit);
+            index = take_from_node(other, order);
         }
     }
     return index;
@@ -195,8 +188,8 @@ static void give_back(uint64_t index, unsigned order, bool is_dirty)
     unsigned node = frame_table[index].node;
     struct heap *h = &heaps[node];
 
-    spin_lock(&h->lock);
     mark(index, order, FRAME_FREE, 0, 0);
+    spin_lock(&h->lock);
     block_free(h, index, order, node, is_dirty);
     spin_unlock(&h->lock);
 }
@@ -223,7 +216,7 @@ void frame_add_range(mfn_t start, mfn_t end, unsigned node, bool dirty)
 
 mfn_t frame_alloc_hv(unsigned order, unsigned node)
 {
-    uint64_t index = take(node, order, frame_limit);
+    uint64_t index = take(node, order);
 
     if (index == 0) {
         return MFN_NONE;
@@ -251,21 +244,28 @@ void page_free(void *page)
     }
 }
 
-mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node, unsigned max_address_bits)
+mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node)
 {
-    uint64_t limit = frame_limit;
     uint64_t index;
 
-    if (max_address_bits > PAGE_SHIFT && max_address_bits < 64) {
-        limit = MIN(limit, 1UL << (max_address_bits - PAGE_SHIFT));
-    }
-    index = take(node, order, limit);
-    if (index == 0) {
+    if (!domain_frames_reserve(d, 1UL << order)) {
         return MFN_NONE;
     }
-    domain_frames_added(d, 1UL << order);
+    index = take(node, order);
+    if (index == 0) {
+        domain_frames_freed(d->domid, 1UL << order);
+        return MFN_NONE;
+    }
     mark(index, order, FRAME_GUEST, d->domid, 1);
     return mfn(index);
+}
+
+void frame_free_guest(mfn_t m, unsigned order)
+{
+    domid_t owner = frame_of(m)->owner;
+
+    give_back(m.n, order, false);
+    domain_frames_freed(owner, 1UL << order);
 }
 
 void frame_share(mfn_t m, struct domain *d)
@@ -274,31 +274,6 @@ void frame_share(mfn_t m, struct domain *d)
 
     f->owner = d->domid;
     f->state = FRAME_SHARED;
-}
-
-bool frame_get(mfn_t m, uint16_t owner)
-{
-    struct frame *f;
-    uint32_t refs;
-
-    if (!mfn_valid(m)) {
-        return false;
-    }
-    f = frame_of(m);
-    refs = __atomic_load_n(&f->refs, __ATOMIC_ACQUIRE);
-    do {
-        if (refs == 0 || refs >= REFS_MAX) {
-            return false;
-        }
-    } while (!__atomic_compare_exchange_n(&f->refs, &refs, refs + 1, true, __ATOMIC_ACQ_REL,
-                                          __ATOMIC_ACQUIRE));
-
-    /* With a reference held the frame cannot change hands any more: now its owner is certain. */
-    if ((f->state != FRAME_GUEST && f->state != FRAME_SHARED) || f->owner != owner) {
-        frame_put(m);
-        return false;
-    }
-    return true;
 }
 
 void frame_ref(mfn_t m)
@@ -323,7 +298,7 @@ void frame_put(mfn_t m)
     is_domains = f->state == FRAME_GUEST;
     give_back(m.n, ORDER_4K, true);
     if (is_domains) {
-        domain_frame_freed(owner);
+        domain_frames_freed(owner, 1);
     }
 }
 
@@ -365,12 +340,7 @@ static uint64_t scrub_one_block(unsigned node, uint64_t limit)
     while (order < MAX_ORDER && h->lists[true][order] == 0 && 2UL << order <= limit) {
         order++;
     }
-    index = block_take(h, order, true, frame_limit);
-    if (index != 0) {
-        for (uint64_t i = 0; i < 1UL << order; i++) {
-            frame_table[index + i].state = FRAME_HV;
-        }
-    }
+    index = block_take(h, order, true);
     spin_unlock(&h->lock);
 
     if (index == 0) {

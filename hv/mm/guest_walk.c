@@ -15,13 +15,13 @@
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 
-#define GPTE_P  (1UL << 0)
-#define GPTE_W  (1UL << 1)
-#define GPTE_U  (1UL << 2)
-#define GPTE_A  (1UL << 5)
-#define GPTE_D  (1UL << 6)
-#define GPTE_PS (1UL << 7)
-#define GPTE_NX (1UL << 63)
+#define GPTE_P    (1UL << 0)
+#define GPTE_W    (1UL << 1)
+#define GPTE_U    (1UL << 2)
+#define GPTE_A    (1UL << 5)
+#define GPTE_D    (1UL << 6)
+#define GPTE_PS   (1UL << 7)
+#define GPTE_NX   (1UL << 63)
 #define GPTE_ADDR 0x000ffffffffff000UL
 
 #define PF_PRESENT (1U << 0)
@@ -47,12 +47,14 @@ static bool is_canonical(uint64_t linear)
     return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
 }
 
-/* A guest entry in our mapping; NULL when its page is no RAM of the guest's. */
+/* A guest entry in our mapping; NULL when its page is no RAM that the guest may write. The
+ * processor too takes every access to a guest's tables for a write (APM vol. 2, 15.25.6), accessed
+ * bits or not. */
 static void *entry_at(struct domain *d, uint64_t gpa)
 {
     struct p2m_entry page = p2m_lookup_locked(d, gfn(gpa >> PAGE_SHIFT));
 
-    if (mfn_is_none(page.mfn) || (page.flags & P2M_MMIO)) {
+    if (mfn_is_none(page.mfn) || (page.flags & P2M_MMIO) || !(page.flags & P2M_W)) {
         return NULL;
     }
     return (char *)mfn_to_virt(page.mfn) + (gpa & (PAGE_SIZE - 1));
@@ -69,8 +71,8 @@ static void entry_set_bits(void *entry, uint64_t bits)
     __atomic_fetch_or((uint8_t *)entry, (uint8_t)bits, __ATOMIC_SEQ_CST);
 }
 
-static bool is_leaf(const struct guest_paging *paging, const struct walk_format *format, unsigned level,
-                    uint64_t pte)
+static bool is_leaf(const struct guest_paging *paging, const struct walk_format *format,
+                    unsigned level, uint64_t pte)
 {
     if (level == 1) {
         return true;
@@ -81,7 +83,8 @@ static bool is_leaf(const struct guest_paging *paging, const struct walk_format 
     return format->entry_bytes == 8 || (paging->cr4 & CR4_PSE);
 }
 
-static uint64_t leaf_address(const struct walk_format *format, unsigned level, uint64_t pte, uint64_t linear)
+static uint64_t leaf_address(const struct walk_format *format, unsigned level, uint64_t pte,
+                             uint64_t linear)
 {
     unsigned bits = PAGE_SHIFT + (level - 1) * format->index_bits;
     uint64_t base = pte & GPTE_ADDR;
@@ -96,12 +99,14 @@ static uint64_t leaf_address(const struct walk_format *format, unsigned level, u
 }
 
 /* Whether an entry's rights allow the access. */
-static bool is_allowed(const struct guest_paging *paging, uint64_t rights, uint64_t nx, unsigned access)
+static bool is_allowed(const struct guest_paging *paging, uint64_t rights, uint64_t nx,
+                       unsigned access)
 {
     if ((access & WALK_USER) && !(rights & GPTE_U)) {
         return false;
     }
-    if ((access & WALK_WRITE) && !(rights & GPTE_W) && ((access & WALK_USER) || (paging->cr0 & CR0_WP))) {
+    if ((access & WALK_WRITE) && !(rights & GPTE_W) &&
+        ((access & WALK_USER) || (paging->cr0 & CR0_WP))) {
         return false;
     }
     return !((access & WALK_EXEC) && nx && (paging->efer & EFER_NXE));
@@ -113,8 +118,8 @@ static int fault(unsigned access, bool is_present, uint32_t *error_code)
     return -XEN_EFAULT;
 }
 
-int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_t linear, unsigned access,
-                      uint64_t *gpa, uint32_t *error_code)
+int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_t linear,
+                      unsigned access, uint64_t *gpa, uint32_t *error_code)
 {
     struct walk_format format;
     uint64_t rights = ~0UL, nx = 0, table;
@@ -170,7 +175,8 @@ int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_
     }
 }
 
-int guest_walk(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *gpa, uint32_t *error_code)
+int guest_walk(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *gpa,
+               uint32_t *error_code)
 {
     struct guest_paging paging;
     int rc;

@@ -37,15 +37,24 @@
 #define LEVEL_BITS   9U
 #define ENTRIES      512U
 #define GFN_LIMIT    (1UL << (LEVELS * LEVEL_BITS))
-#define REMOVE_BATCH 64U
 
-/* What a removal took out, to be dropped after the flush. */
+/* Tables that any domain may have, and its frames for each one more: four times what RAM needs. */
+#define TABLES_MIN       1024U
+#define FRAMES_PER_TABLE 128U
+
+/* What is done under the lock at once: leaves, and frames to be dropped after it. */
+#define REMOVE_BATCH 64U
+#define REMOVE_COST  4096U
+#define TABLE_COST   64U /* freeing a table, in frames dropped */
+
+/* What a removal took out, to be dropped after the flush and without the lock: the last reference
+ * on another domain's frame may be the last one on that domain. */
 struct removed {
     struct {
         mfn_t mfn;
         unsigned order;
     } blocks[REMOVE_BATCH];
-    unsigned count;
+    unsigned count, cost;
 };
 
 static unsigned level_order(unsigned level)
@@ -112,9 +121,20 @@ static unsigned pte_flags(uint64_t pte)
     return flags;
 }
 
+/* What a guest spreads over its address space to no purpose must not empty the host's heap. A dying
+ * one needs tables to be taken apart. */
+static bool may_have_table(const struct p2m *p)
+{
+    const struct domain *d = p->domain;
+
+    return d->is_hardware || d->state != DOMAIN_ALIVE ||
+           p->table_frames <
+               TABLES_MIN + d->frames_max / FRAMES_PER_TABLE + (d->paging_pool_bytes >> PAGE_SHIFT);
+}
+
 static mfn_t table_alloc(struct p2m *p)
 {
-    mfn_t m = frame_alloc_hv(ORDER_4K, NODE_ANY);
+    mfn_t m = may_have_table(p) ? frame_alloc_hv(ORDER_4K, NODE_ANY) : MFN_NONE;
     uint64_t *table;
 
     if (mfn_is_none(m)) {
@@ -269,100 +289,137 @@ mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
     return entry.mfn;
 }
 
-static void put_block(mfn_t m, unsigned order)
+/* Whether the entry is a hole, or a table of nothing but such entries. */
+static bool maps_nothing(uint64_t pte, unsigned level)
 {
-    if (!frame_is_counted(m)) {
-        return;
+    if (!(pte & PTE_P)) {
+        return true;
     }
-    for (uint64_t i = 0; i < 1UL << order; i++) {
-        frame_put(mfn_add(m, i));
+    if (!pte_is_table(pte, level)) {
+        return false;
     }
-}
-
-/* Frees an empty table under *slot, if there is one: a large page is to take its place. */
-static bool table_is_empty(const uint64_t *table)
-{
     for (unsigned i = 0; i < ENTRIES; i++) {
-        if (table[i] & PTE_P) {
+        if (!maps_nothing(pte_table(pte)[i], level - 1)) {
             return false;
         }
     }
     return true;
 }
 
-/* Puts one leaf at g; -XEN_EAGAIN: something is mapped inside the large page's place. */
-static int map_one(struct p2m *p, gfn_t g, mfn_t m, unsigned level, unsigned flags, mfn_t *old_leaf,
-                   mfn_t *old_table)
+/* Frees a table that maps nothing, and the tables in it. */
+static void free_empty(struct p2m *p, uint64_t pte)
 {
-    uint64_t *slot;
-    uint64_t old;
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        if (pte_table(pte)[i] & PTE_P) {
+            free_empty(p, pte_table(pte)[i]);
+        }
+    }
+    table_free(p, pte_mfn(pte));
+}
 
-    *old_leaf = *old_table = MFN_NONE;
+/* Puts one leaf at g. *old is what it took the place of: a page, a table that maps nothing, or a
+ * hole. */
+static int map_locked(struct p2m *p, gfn_t g, mfn_t m, unsigned level, unsigned flags,
+                      uint64_t *old)
+{
+    uint64_t *slot, last = g.n + (1UL << level_order(level)) - 1;
+
+    /* Under the lock: teardown takes it after the state has changed, and leaves nothing behind. */
+    if (p->domain->state != DOMAIN_ALIVE) {
+        return -XEN_EINVAL;
+    }
     slot = slot_make(p, g, level);
     if (slot == NULL) {
         return -XEN_ENOMEM;
     }
-    old = *slot;
-    if (pte_is_table(old, level)) {
-        if (!table_is_empty(pte_table(old))) {
-            return -XEN_EAGAIN;
-        }
-        *old_table = pte_mfn(old);
-    } else if (old & PTE_P) {
-        if (old & PTE_GRANT) {
-            return -XEN_EBUSY;
-        }
-        *old_leaf = pte_mfn(old);
+    *old = *slot;
+    if ((*old & PTE_P) && ((*old & PTE_GRANT) || (level > 1 && !maps_nothing(*old, level)))) {
+        return -XEN_EBUSY;
     }
     WRITE_ONCE(*slot, make_leaf(m, level, flags));
+    if (!(flags & P2M_MMIO) && last > p->highest_gfn) {
+        p->highest_gfn = last;
+    }
     return 0;
+}
+
+mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write)
+{
+    mfn_t m = p2m_get_frame(d, g, write);
+
+    if (!mfn_is_none(m) && (frame_of(m)->state != FRAME_GUEST || frame_of(m)->owner != d->domid)) {
+        frame_put(m);
+        return MFN_NONE;
+    }
+    return m;
+}
+
+static void put_block(mfn_t m, unsigned order)
+{
+    uint64_t count = frame_is_counted(m) ? 1UL << order : 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        frame_put(mfn_add(m, i));
+    }
 }
 
 int p2m_map(struct domain *d, gfn_t g, mfn_t m, unsigned order, unsigned flags)
 {
     struct p2m *p = &d->p2m;
     unsigned level = order / LEVEL_BITS + 1;
-    mfn_t old_leaf, old_table;
-    int rc;
+    uint64_t old = 0;
+    int rc = 0;
 
-    if (order % LEVEL_BITS != 0 || level >= LEVELS || g.n + (1UL << order) > GFN_LIMIT ||
+    if (order % LEVEL_BITS != 0 || level >= LEVELS || g.n >= GFN_LIMIT ||
         ((g.n | m.n) & ((1UL << order) - 1)) != 0) {
         return -XEN_EINVAL;
     }
-    do {
-        spin_lock(&p->lock);
-        rc = map_one(p, g, m, level, flags, &old_leaf, &old_table);
-        if (rc == 0 && !(flags & P2M_MMIO) && g.n + (1UL << order) - 1 > p->highest_gfn) {
-            p->highest_gfn = g.n + (1UL << order) - 1;
-        }
-        spin_unlock(&p->lock);
-        if (rc == -XEN_EAGAIN) {
-            int unmap_rc = p2m_unmap(d, g, order);
-
-            if (unmap_rc != 0) {
-                return unmap_rc;
-            }
-        }
-    } while (rc == -XEN_EAGAIN);
-
-    if (!mfn_is_none(old_leaf) || !mfn_is_none(old_table)) {
-        p2m_flush(d);
+    if (order == ORDER_2M) {
+        rc = p2m_unmap(d, g, order);
     }
-    if (!mfn_is_none(old_leaf)) {
-        put_block(old_leaf, order);
-    }
-    if (!mfn_is_none(old_table)) {
+    if (rc == 0) {
         spin_lock(&p->lock);
-        table_free(p, old_table);
+        rc = map_locked(p, g, m, level, flags, &old);
         spin_unlock(&p->lock);
     }
-    return rc;
+    if (rc != 0 || !(old & PTE_P)) {
+        return rc;
+    }
+    p2m_flush(d);
+    if (level == 1) {
+        put_block(pte_mfn(old), order);
+    } else {
+        spin_lock(&p->lock);
+        free_empty(p, old);
+        spin_unlock(&p->lock);
+    }
+    return 0;
+}
+
+static bool is_full(const struct removed *removed)
+{
+    return removed->count == REMOVE_BATCH || removed->cost >= REMOVE_COST;
+}
+
+static void take_out(struct removed *removed, uint64_t *slot, unsigned order)
+{
+    removed->blocks[removed->count].mfn = pte_mfn(*slot);
+    removed->blocks[removed->count++].order = order;
+    removed->cost += 1U << order;
+    WRITE_ONCE(*slot, PTE_HOLE);
+}
+
+static void drop(const struct removed *removed)
+{
+    for (unsigned i = 0; i < removed->count; i++) {
+        put_block(removed->blocks[i].mfn, removed->blocks[i].order);
+    }
 }
 
 /* Removes leaves of [*g, end) until the batch is full; *g moves on. */
 static int unmap_batch(struct p2m *p, gfn_t *g, uint64_t end, struct removed *removed)
 {
-    while (g->n < end && removed->count < REMOVE_BATCH) {
+    while (g->n < end && !is_full(removed)) {
         unsigned level, order;
         uint64_t *slot = slot_find(p, *g, &level);
         uint64_t pte = *slot;
@@ -381,9 +438,7 @@ static int unmap_batch(struct p2m *p, gfn_t *g, uint64_t end, struct removed *re
             }
             continue;
         }
-        WRITE_ONCE(*slot, PTE_HOLE);
-        removed->blocks[removed->count].mfn = pte_mfn(pte);
-        removed->blocks[removed->count++].order = order;
+        take_out(removed, slot, order);
         *g = gfn_add(*g, 1UL << order);
     }
     return 0;
@@ -394,7 +449,7 @@ int p2m_unmap(struct domain *d, gfn_t g, unsigned order)
     uint64_t end = g.n + (1UL << order);
     int rc = 0;
 
-    if (end > GFN_LIMIT || end < g.n) {
+    if (order > ORDER_2M || g.n >= GFN_LIMIT || end > GFN_LIMIT) {
         return -XEN_EINVAL;
     }
     while (g.n < end && rc == 0) {
@@ -406,9 +461,7 @@ int p2m_unmap(struct domain *d, gfn_t g, unsigned order)
         if (removed.count != 0) {
             p2m_flush(d);
         }
-        for (unsigned i = 0; i < removed.count; i++) {
-            put_block(removed.blocks[i].mfn, removed.blocks[i].order);
-        }
+        drop(&removed);
     }
     return rc;
 }
@@ -470,51 +523,51 @@ void p2m_flush(struct domain *d)
     }
 }
 
-/* Drops what one table maps and frees it. Returns the leaves dropped. */
-static uint64_t teardown_table(struct p2m *p, uint64_t *slot, unsigned level, uint64_t budget)
+/* Takes out what a table of `level` maps and frees the tables below it; false: the batch is full.
+ * Grant mappings were given up before (grant_release_mappings). */
+static bool strip(struct p2m *p, uint64_t *table, unsigned level, struct removed *removed)
 {
-    uint64_t *table = pte_table(*slot);
-    uint64_t done = 0;
+    for (unsigned i = 0; i < ENTRIES; i++) {
+        uint64_t *slot = &table[i];
 
-    for (unsigned i = 0; i < ENTRIES && done < budget; i++) {
-        uint64_t pte = table[i];
-
-        if (!(pte & PTE_P)) {
+        if (!(*slot & PTE_P)) {
             continue;
         }
-        if (pte_is_table(pte, level)) {
-            done += teardown_table(p, &table[i], level - 1, budget - done);
-        } else {
-            /* Grant mappings were given up before (grant_release_mappings). */
-            WRITE_ONCE(table[i], PTE_HOLE);
-            put_block(pte_mfn(pte), level_order(level));
-            done += 1UL << (level_order(level) / 2);
+        if (is_full(removed)) {
+            return false;
         }
-    }
-    if (done < budget) {
-        mfn_t m = pte_mfn(*slot);
-
+        /* 1 GiB goes in parts; without memory for the table, at once. */
+        if (level == LEVELS - 1 && !pte_is_table(*slot, level)) {
+            (void)split(p, slot, level);
+        }
+        if (!pte_is_table(*slot, level)) {
+            take_out(removed, slot, level_order(level));
+            continue;
+        }
+        if (!strip(p, pte_table(*slot), level - 1, removed)) {
+            return false;
+        }
+        table_free(p, pte_mfn(*slot));
+        removed->cost += TABLE_COST;
         WRITE_ONCE(*slot, PTE_HOLE);
-        table_free(p, m);
     }
-    return done;
+    return true;
 }
 
 int p2m_teardown(struct domain *d)
 {
     struct p2m *p = &d->p2m;
-    uint64_t *root = mfn_to_virt(p->root);
-    const uint64_t budget = 2048;
-    uint64_t done = 0;
+    bool is_done;
 
-    spin_lock(&p->lock);
-    for (unsigned i = 0; i < ENTRIES && done < budget; i++) {
-        if (root[i] & PTE_P) {
-            done += teardown_table(p, &root[i], LEVELS - 1, budget - done);
-        }
-    }
-    spin_unlock(&p->lock);
-    return done < budget ? 0 : -XEN_ERESTART;
+    do {
+        struct removed removed = {.count = 0};
+
+        spin_lock(&p->lock);
+        is_done = strip(p, mfn_to_virt(p->root), LEVELS, &removed);
+        spin_unlock(&p->lock);
+        drop(&removed);
+    } while (!is_done && !hypercall_should_restart());
+    return is_done ? 0 : -XEN_ERESTART;
 }
 
 uint64_t p2m_highest_gfn(struct domain *d)

@@ -26,7 +26,10 @@ if(BUILD_TESTING)
         hypercall/domctl_hvmcontext.c
         hypercall/event_channel_op.c
         hypercall/grant_table_op.c
+        hypercall/memory_op.c
+        hypercall/physmap.c
         hypercall/sched_op.c
+        hypercall/vcpu_op.c
         iommu/event_log.c
         lib/format.c
         lib/lock.c
@@ -59,7 +62,9 @@ if(BUILD_TESTING)
     target_link_libraries(hv_logic_hosted PRIVATE project_warnings)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
-    foreach(subject clock event_log evtchn evtchn_fifo grant hvm_context svm_inject svm_exit_npf svm_exit_misc)
+    foreach(subject clock event_log evtchn evtchn_fifo grant guest_copy hvm_context memory_op p2m svm_inject
+            svm_exit_npf svm_exit_misc vcpu_op)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
+    nether_add_test(NAME hv_restart SOURCES tests/test_restart.c hypercall/restart.c LIBS hv_logic_hosted LABELS unit hv)
 endif()

@@ -300,9 +300,13 @@ Test(domctl, nothing_to_unpause_without_vcpus)
 
 Test(domctl, not_on_oneself)
 {
-    static const uint32_t others_only[] = {XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain, XEN_DOMCTL_resumedomain,
-                                           XEN_DOMCTL_max_vcpus,     XEN_DOMCTL_settscinfo,  XEN_DOMCTL_set_cpu_policy,
-                                           XEN_DOMCTL_shadow_op,     XEN_DOMCTL_gethvmcontext};
+    static const uint32_t others_only[] = {
+        XEN_DOMCTL_destroydomain, XEN_DOMCTL_pausedomain,
+        XEN_DOMCTL_resumedomain,  XEN_DOMCTL_max_vcpus,
+        XEN_DOMCTL_settscinfo,    XEN_DOMCTL_set_cpu_policy,
+        XEN_DOMCTL_shadow_op,     XEN_DOMCTL_gethvmcontext,
+        XEN_DOMCTL_sethvmcontext, XEN_DOMCTL_gethvmcontext_partial,
+        XEN_DOMCTL_gettscinfo,    XEN_DOMCTL_getpageframeinfo3};
 
     for (unsigned i = 0; i < ARRAY_SIZE(others_only); i++) {
         cr_expect_eq(run(others_only[i], 0), -XEN_EINVAL, "operation %u", others_only[i]);

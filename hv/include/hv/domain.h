@@ -102,8 +102,9 @@ int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, b
 /* Finds a living or dying domain and takes a reference; NULL if there is none. DOMID_SELF is not
  * understood here: see domain_get_for(). */
 struct domain *domain_get(domid_t domid);
-/* The same for a hypercall's argument: DOMID_SELF and v's own domid are v's domain. */
-struct domain *domain_get_for(struct vcpu *v, domid_t domid);
+/* The same for a hypercall's argument: DOMID_SELF and v's own domid are v's domain, others are for
+ * a privileged caller. NULL with *rc -XEN_ESRCH or -XEN_EPERM, else *rc is 0. */
+struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc);
 /* The first domain with a domid >= `domid` (for lists), with a reference; NULL at the end. */
 struct domain *domain_get_next(domid_t domid);
 void domain_ref(struct domain *d);
@@ -135,10 +136,9 @@ int domain_destroy(struct domain *d);
 
 /* Frame accounting (mm/frame.c): owning any frame keeps the domain's struct alive. */
 void domain_frames_added(struct domain *d, uint64_t count);
-void domain_frame_freed(domid_t owner);
-
-/* Whether caller may perform control operations on target (privileged domains may on any). */
-bool domain_may_control(const struct domain *caller, const struct domain *target);
+void domain_frames_freed(domid_t owner, uint64_t count);
+/* The same as added, but false when d would own more than frames_max. */
+bool domain_frames_reserve(struct domain *d, uint64_t count);
 
 /* vCPU n, or NULL. */
 struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id);

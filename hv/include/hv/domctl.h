@@ -16,9 +16,6 @@
 struct domain;
 struct vcpu;
 
-/* The operation needs another domain than the caller's own: -XEN_EINVAL for oneself, else 0. */
-long domctl_check_other(const struct vcpu *v, const struct domain *d);
-
 /* What XEN_DOMCTL_getdomaininfo and XEN_SYSCTL_getdomaininfolist tell of d. */
 void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
@@ -58,3 +55,10 @@ long domctl_gettscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 /* domctl_cpu_policy.c */
 long domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op);
 long domctl_set_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+
+/* domctl_hvmcontext.c. Get: size becomes what was written or, without a buffer, what a save may
+ * take. Set: all or nothing; a vCPU that a CPU record is loaded into is up. Partial: one record's
+ * body, without descriptor; bufsz becomes its length. */
+long domctl_gethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+long domctl_sethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+long domctl_gethvmcontext_partial(struct vcpu *v, struct domain *d, struct xen_domctl *op);

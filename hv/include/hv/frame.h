@@ -55,7 +55,8 @@ void frame_init(struct frame *table, uint64_t limit);
 /* Gives the heap the RAM frames [start, end) of a node. dirty: contents are unknown. */
 void frame_add_range(mfn_t start, mfn_t end, unsigned node, bool dirty);
 
-/* 2^order zeroed frames for the hypervisor itself, on `node` or any; MFN_NONE if there are none. */
+/* 2^order zeroed frames for the hypervisor itself, on `node` or any; MFN_NONE if there are none.
+ * What is larger than 2 MiB comes of clean blocks alone: scrubbing it here would take too long. */
 mfn_t frame_alloc_hv(unsigned order, unsigned node);
 void frame_free_hv(mfn_t m, unsigned order);
 
@@ -63,18 +64,16 @@ void frame_free_hv(mfn_t m, unsigned order);
 void *page_alloc(void);
 void page_free(void *page);
 
-/* 2^order zeroed frames owned by the domain, each with one reference (for the p2m entry), counted
- * in d->frames_owned. max_address_bits 0: anywhere. MFN_NONE if there are none. Whether the domain
- * may have more is the caller's check. */
-mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node, unsigned max_address_bits);
+/* The same for the domain, each frame with one reference (for the p2m entry), counted in
+ * d->frames_owned. MFN_NONE if there are none, or the domain would have more than its frames_max.
+ */
+mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node);
+/* Takes back what was allocated just now and shown to nobody. */
+void frame_free_guest(mfn_t m, unsigned order);
 
 /* Gives an existing page of the hypervisor's to be mapped by domain d (shared_info and such): state
  * becomes FRAME_SHARED with the hypervisor's reference kept. */
 void frame_share(mfn_t m, struct domain *d);
-
-/* Takes a reference on a frame that is a domain's (FRAME_GUEST or FRAME_SHARED) and owned by
- * `owner`; false (and nothing taken) when it is not, or is free, or has too many references. */
-bool frame_get(mfn_t m, uint16_t owner);
 
 /* One more reference on a frame on which the caller knows one to be held. */
 void frame_ref(mfn_t m);

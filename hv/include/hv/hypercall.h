@@ -22,6 +22,7 @@ enum xen_errno {
 struct vcpu;
 
 #define HYPERCALL_RESTART (-(long)XEN_ERESTART)
+#define HYPERCALL_ARGS    5U /* in registers */
 
 /* Called by the vendor part for VMMCALL/VMCALL from guest kernel mode: dispatches by RAX, puts the result
  * in RAX. Returns whether RIP is to be advanced (false: the call restarts). */
@@ -30,8 +31,11 @@ bool hypercall_dispatch(struct vcpu *v);
 /* Runs one hypercall: its number and five arguments; for dispatch and multicalls. */
 long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *args);
 
-/* Whether a long operation should stop and restart: work is pending at the door. */
+/* Whether a long operation should stop and restart: work is pending at the door, or the CPU has
+ * been in this hypercall for 200 us since hypercall_begin(). Ask between two elements, so that each
+ * round gets on. */
 bool hypercall_should_restart(void);
+void hypercall_begin(void);
 
 /* A restarting call changes its own argument n (0-4) for when it comes again. */
 void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value);

@@ -5,11 +5,7 @@
 #include <hv/types.h>
 #include <xen/xen.h>
 
-struct domain;
 struct vcpu;
-
-/* The domain an operation names, with a reference, if v's domain may act on it; NULL and *rc otherwise. */
-struct domain *memory_op_target(struct vcpu *v, domid_t domid, long *rc);
 
 /* The operation `cmd` is to come again with `done` elements behind it. */
 long memory_op_restart(struct vcpu *v, unsigned cmd, uint64_t done);

@@ -35,7 +35,7 @@ struct p2m {
     struct spinlock lock;   /* protects the tables; rank P2M */
     struct domain *domain;
     mfn_t root;             /* top-level table */
-    uint64_t table_frames;  /* frames the tables take */
+    uint64_t table_frames; /* frames the tables take; limited unless the devices are the domain's */
     uint64_t flush_gen;     /* bumped when translations were removed or weakened */
     uint64_t highest_gfn;   /* highest RAM or shared gfn ever mapped */
     bool has_iommu;         /* devices translate through these tables */
@@ -53,14 +53,16 @@ void p2m_lock(struct domain *d);
 void p2m_unlock(struct domain *d);
 struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g);
 
-/* Maps 2^order frames at g (both aligned to it). The caller gives one reference a frame to the
- * entry (not for MMIO). What was there before is removed: its references are dropped after the
- * TLBs are flushed. 0, -XEN_ENOMEM (nothing changed, references stay the caller's), -XEN_EBUSY when a
- * grant mapping would be replaced, -XEN_EINVAL on a misaligned or too large gfn. */
+/* Maps 2^order frames (4 KiB, 2 MiB or 1 GiB) at g, both aligned to it. The caller gives one
+ * reference a frame to the entry (not for MMIO). What was there before, 2 MiB at most, is removed:
+ * its references are dropped after the TLBs are flushed. 0; else references stay the caller's:
+ * -XEN_ENOMEM (nothing changed; a domain's tables are limited too), -XEN_EBUSY when a grant mapping
+ * would be replaced, another CPU has just mapped something there, or a place for 1 GiB is not
+ * empty, -XEN_EINVAL on a misaligned or too large gfn, or when the domain is not alive. */
 int p2m_map(struct domain *d, gfn_t g, mfn_t m, unsigned order, unsigned flags);
 
-/* Removes 2^order frames at g; holes are skipped. Flushes, then drops references. 0, -XEN_ENOMEM (a
- * large page had to be split), -XEN_EBUSY when the range holds a grant mapping. */
+/* Removes 2^order frames at g, 2 MiB at most; holes are skipped. Flushes, then drops references. 0,
+ * -XEN_ENOMEM (a large page had to be split), -XEN_EBUSY when the range holds a grant mapping. */
 int p2m_unmap(struct domain *d, gfn_t g, unsigned order);
 
 /* Installs and removes a grant mapping (the only writers of P2M_GRANT entries). Map: g must be a
@@ -77,6 +79,9 @@ void p2m_flush(struct domain *d);
 /* Looks g up and takes a reference on its frame (RAM of any kind, not MMIO). write: only if the
  * entry is writable. MFN_NONE if it cannot be had. The caller drops it with frame_put(). */
 mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write);
+/* The same for what is to stay pinned or to be shown to others: only d's own RAM, nothing that it
+ * maps of others, which they may take back, and nothing shared. */
+mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write);
 
 /* Removes every mapping, some work at a time: 0 when all are gone, -XEN_ERESTART to be called again. */
 int p2m_teardown(struct domain *d);

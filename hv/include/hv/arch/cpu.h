@@ -29,6 +29,7 @@ struct cpu {
     unsigned node;
     struct vcpu *current;    /* the vCPU in whose name it works; NULL: idle */
     uint32_t work;           /* atomic, enum cpu_work */
+    uint64_t hypercall_tsc;  /* when the present hypercall began, or came again */
     bool in_guest;           /* in guest mode, or committed to it: an IPI makes it leave */
     bool is_online;
     struct spinlock timer_lock; /* rank TIMER */

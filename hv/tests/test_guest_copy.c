@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copies from and to guest memory, and the walk of a guest's own page tables before them. */
+#include <hv/arch/x86.h>
+#include <hv/guest_copy.h>
+#include <hv/hypercall.h>
+
+#include <criterion/criterion.h>
+
+#include "host/fake.h"
+#include "svm/vmcb.h"
+
+static struct domain *a;
+static struct vcpu *v;
+
+static void setup(void)
+{
+    fake_host_init();
+    fake_domain_create(0, 1);
+    a = fake_domain_create(1, 1);
+    v = a->vcpus[0];
+    fake_cpu_use(0, v);
+}
+
+TestSuite(guest_copy, .init = setup);
+
+Test(guest_copy, every_direction_crosses_pages)
+{
+    static char out[3 * PAGE_SIZE], in[3 * PAGE_SIZE];
+    const uint64_t address = 5 * PAGE_SIZE - 8;
+
+    memset(out, 0x5a, sizeof(out));
+
+    cr_assert_eq(guest_copy_out(v, address, out, sizeof(out)), 0);
+    cr_assert_eq(guest_copy_in(v, in, address, sizeof(in)), 0);
+    cr_assert_arr_eq(in, out, sizeof(in));
+    cr_assert_eq(guest_clear(v, address, sizeof(out)), 0);
+    cr_assert_eq(guest_copy_in_gpa(a, in, address, sizeof(in)), 0);
+    cr_assert(in[0] == 0 && in[sizeof(in) - 1] == 0);
+    cr_assert_eq(guest_copy_out_gpa(a, (FAKE_GUEST_PAGES - 1) << PAGE_SHIFT, out, sizeof(out)),
+                 -XEN_EFAULT);
+}
+
+/* Long mode tables at gfns 1 to 4, which map linear page 0x10 to gfn 20. */
+static uint64_t *use_tables(void)
+{
+    for (unsigned level = 1; level < 4; level++) {
+        *(uint64_t *)fake_guest_memory(a, level << PAGE_SHIFT) = (level + 1) << PAGE_SHIFT | 3;
+    }
+    ((uint64_t *)fake_guest_memory(a, 4 << PAGE_SHIFT))[0x10] = 20 << PAGE_SHIFT | 3;
+    v->arch.vmcb->cr0 |= CR0_PG;
+    v->arch.vmcb->cr4 |= CR4_PAE;
+    v->arch.vmcb->efer |= EFER_LMA;
+    v->arch.vmcb->cr3 = 1 << PAGE_SHIFT;
+    return fake_guest_memory(a, 4 << PAGE_SHIFT);
+}
+
+Test(guest_copy, walk_sets_accessed_and_dirty)
+{
+    uint64_t *table = use_tables(), value = 7;
+
+    cr_assert_eq(guest_copy_in(v, &value, 0x10 << PAGE_SHIFT, sizeof(value)), 0);
+    cr_assert_eq(table[0x10] & 0x60, 0x20);
+    cr_assert_eq(guest_copy_out(v, 0x10 << PAGE_SHIFT, &value, sizeof(value)), 0);
+    cr_assert_eq(table[0x10] & 0x60, 0x60);
+}
+
+/* A page granted read-only holds the last table: setting its bits would write the granter's page.
+ */
+Test(guest_copy, walk_does_not_write_a_read_only_page)
+{
+    uint64_t *table = use_tables(), value;
+    mfn_t m = p2m_get_frame(a, gfn(4), true);
+
+    cr_assert_eq(p2m_unmap(a, gfn(4), ORDER_4K), 0);
+    cr_assert_eq(p2m_grant_map(a, gfn(4), m, false), 0);
+
+    cr_assert_eq(guest_copy_in(v, &value, 0x10 << PAGE_SHIFT, sizeof(value)), -XEN_EFAULT);
+    cr_assert_eq(table[0x10], 20 << PAGE_SHIFT | 3);
+}

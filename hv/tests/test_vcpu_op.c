@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* HYPERVISOR_vcpu_op: the areas that a guest has us write. */
+#include <hv/frame.h>
+#include <hv/hypercall.h>
+
+#include <criterion/criterion.h>
+
+#include "host/fake.h"
+
+#define ARG 0x3000UL
+
+static struct domain *a, *b;
+
+static void setup(void)
+{
+    fake_host_init();
+    fake_domain_create(0, 1);
+    a = fake_domain_create(1, 34);
+    b = fake_domain_create(2, 34);
+    fake_cpu_use(0, b->vcpus[0]);
+}
+
+TestSuite(vcpu_op, .init = setup);
+
+static long register_info(unsigned vcpu, uint64_t g)
+{
+    *(struct vcpu_register_vcpu_info *)fake_guest_memory(b, ARG) =
+        (struct vcpu_register_vcpu_info){.mfn = g};
+    return vcpu_op(b->vcpus[0], VCPUOP_register_vcpu_info, vcpu, ARG);
+}
+
+static long register_area(unsigned cmd, uint64_t address)
+{
+    *(uint64_t *)fake_guest_memory(b, ARG) = address;
+    return vcpu_op(b->vcpus[0], cmd, 0, ARG);
+}
+
+/* b maps page 7 of a's at its frame g; a may take it back at any time. */
+static mfn_t map_of_a(uint64_t g)
+{
+    mfn_t m = p2m_get_frame(a, gfn(7), true);
+
+    cr_assert_eq(p2m_grant_map(b, gfn(g), m, true), 0);
+    return m;
+}
+
+Test(vcpu_op, areas_are_the_guests_own_ram)
+{
+    mfn_t m = map_of_a(100);
+
+    cr_assert_eq(register_info(0, 100), -XEN_EINVAL);
+    cr_assert_eq(register_area(VCPUOP_register_runstate_memory_area, 100 << PAGE_SHIFT),
+                 -XEN_EFAULT);
+    cr_assert_eq(register_area(VCPUOP_register_vcpu_time_memory_area, 100 << PAGE_SHIFT),
+                 -XEN_EFAULT);
+    cr_assert_eq(frame_of(m)->refs, 2);
+
+    cr_assert_eq(register_area(VCPUOP_register_runstate_memory_area, 20 << PAGE_SHIFT), 0);
+    cr_assert_eq(register_area(VCPUOP_register_vcpu_time_memory_area, 21 << PAGE_SHIFT), 0);
+}
+
+Test(vcpu_op, vcpu_info_is_registered_once)
+{
+    mfn_t first = p2m_lookup(b, gfn(20)).mfn, second = p2m_lookup(b, gfn(21)).mfn;
+
+    cr_assert_eq(register_info(0, 20), 0);
+    cr_assert_eq(register_info(0, 21), -XEN_EINVAL);
+    cr_assert_eq(frame_of(first)->refs, 2);
+    cr_assert_eq(frame_of(second)->refs, 1);
+
+    vcpu_release_areas(b->vcpus[0]);
+    cr_assert_eq(frame_of(first)->refs, 1);
+}
+
+/* vCPUs above 31 of all domains share a dummy until they register. */
+Test(vcpu_op, vcpu_info_begins_without_what_others_left)
+{
+    a->vcpus[33]->vcpu_info->arch.cr2 = 0x5a;
+    b->vcpus[1]->vcpu_info->arch.cr2 = 3;
+
+    cr_assert_eq(register_info(33, 20), 0);
+    cr_assert_eq(b->vcpus[33]->vcpu_info->arch.cr2, 0);
+    cr_assert_eq(register_info(1, 21), 0);
+    cr_assert_eq(b->vcpus[1]->vcpu_info->arch.cr2, 3);
+}
