@@ -229,7 +229,11 @@ Test(agent, waiting_shutdown_is_cancelled_by_its_task_and_by_destroy)
     snprintf(id, sizeof(id), "%s", result.task.id);
     command = (struct command){.kind = COMMAND_TASK_CANCEL, .task_id = id};
     cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
-    await("web", DOMAIN_RUNNING);
+    /* The domain is busy until the cancelled task has ended, not only until it runs again. */
+    command = (struct command){.kind = COMMAND_TASK_GET, .task_id = id, .wait_ms = WAIT_MS};
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    cr_expect_eq(result.task.state, TASK_CANCELLED);
+    cr_expect_eq(look("web").state, DOMAIN_RUNNING);
 
     command = (struct command){.kind = COMMAND_DOMAIN_SHUTDOWN, .domain = "web"};
     cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
