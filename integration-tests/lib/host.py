@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lab of emulated hosts, and one host of it with its dom0, its agent and its evidence."""
 
+import fcntl
 import http.client
 import json
 import os
@@ -27,6 +28,12 @@ class Lab:
         self.evidence = self.build / "test-evidence"
         self.hypervisor = hypervisor
         self.env = dict(os.environ, NETHER_LAB=str(self.folder))
+        self.build.mkdir(parents=True, exist_ok=True)
+        self.lock = open(self.build / "test-lab.lock", "w")  # held until this process ends
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SystemExit(f"another run uses {self.folder}: wait for its end, or set NETHER_BUILD") from None
         shutil.rmtree(self.evidence, ignore_errors=True)
 
     def run(self, *args, **kwargs):
