@@ -96,6 +96,27 @@ image_xen() {
     echo "$image"
 }
 
+# image_xen_tools: an initramfs archive with what a dom0 of Xen needs to run guests
+image_xen_tools() {
+    local tools yajl file tree program
+    tools=$(unpack_package xen-utils-4.17)
+    yajl=$(unpack_package libyajl2)
+    file=$IMAGES/xen-tools-$(content_key "$(basename "$tools")" "$(basename "$yajl")" "$ROOT/deploy/lib/images.sh").cpio
+    if [ ! -s "$file" ]; then
+        say "Making the archive of Xen's tools"
+        tree=$(mktemp -d "$IMAGES/tree.XXXXXX")
+        mkdir -p "$tree"/{etc/xen,usr/lib,var/lib/xen,var/lib/xenstored,var/log/xen/console}
+        for program in xl xenstored xenconsoled xen-init-dom0; do
+            add_program "$tree" "$tools/usr/lib/xen-4.17/bin/$program" "/usr/sbin/$program"
+        done
+        cp -a "$yajl/usr/lib/." "$tree/usr/lib/" # the one library that is not installed here
+        : >"$tree/etc/xen/xl.conf"
+        pack "$tree" "$file"
+        rm -rf "$tree"
+    fi
+    echo "$file"
+}
+
 # add_modules KERNEL TREE NAME...: copies these modules with all they depend on, and their index
 add_modules() {
     local kernel=$1 tree=$2 release name line

@@ -22,10 +22,10 @@ BROKEN = re.compile(r"Kernel panic|PANIC|^.*\bpanic:|BUG: |Oops: |soft lockup|rc
 class Lab:
     """One lab in a folder of its own, so that a developer's lab is not disturbed."""
 
-    def __init__(self, hypervisor=None):
+    def __init__(self, hypervisor=None, name="test"):
         self.build = Path(os.environ.get("NETHER_BUILD", ROOT / "build"))
-        self.folder = self.build / "test-lab"
-        self.evidence = self.build / "test-evidence"
+        self.folder = self.build / f"{name}-lab"
+        self.evidence = self.build / f"{name}-evidence"
         self.hypervisor = hypervisor
         self.env = dict(os.environ, NETHER_LAB=str(self.folder))
         self.build.mkdir(parents=True, exist_ok=True)
