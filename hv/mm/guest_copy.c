@@ -8,6 +8,7 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
+#include <hv/guest_tlb.h>
 #include <hv/guest_walk.h>
 #include <hv/hypercall.h>
 #include <hv/string.h>
@@ -19,25 +20,15 @@ enum direction {
     COPY_CLEAR,
 };
 
-/* Copies within one guest-physical page, from or to `ours`; the p2m lock is held. */
-static bool copy_page(struct domain *d, uint64_t gpa, void *ours, size_t size, enum direction dir)
+static void copy_chunk(char *guests, char *ours, size_t size, enum direction dir)
 {
-    struct p2m_entry page = p2m_lookup_locked(d, gfn(gpa >> PAGE_SHIFT));
-    char *p;
-
-    if (mfn_is_none(page.mfn) || (page.flags & P2M_MMIO) ||
-        (dir != COPY_IN && !(page.flags & P2M_W))) {
-        return false;
-    }
-    p = (char *)mfn_to_virt(page.mfn) + (gpa & (PAGE_SIZE - 1));
     if (dir == COPY_IN) {
-        memcpy(ours, p, size);
+        memcpy(ours, guests, size);
     } else if (dir == COPY_OUT) {
-        memcpy(p, ours, size);
+        memcpy(guests, ours, size);
     } else {
-        memset(p, 0, size);
+        memset(guests, 0, size);
     }
-    return true;
 }
 
 /* Copies at v's linear address, or at d's guest-physical one when v is NULL. Returns how many bytes
@@ -45,24 +36,21 @@ static bool copy_page(struct domain *d, uint64_t gpa, void *ours, size_t size, e
 static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t address, size_t size,
                    enum direction dir, unsigned access)
 {
-    struct guest_paging paging;
     size_t done = 0;
 
-    if (v != NULL) {
-        arch_vcpu_paging(v, &paging);
-    }
     while (done < size) {
-        size_t chunk = MIN(size - done, PAGE_SIZE - (address & (PAGE_SIZE - 1)));
-        uint64_t gpa = address;
-        uint32_t error_code;
-        bool ok;
+        uint64_t offset = address & (PAGE_SIZE - 1);
+        size_t chunk = MIN(size - done, PAGE_SIZE - offset);
+        char *page;
 
         p2m_lock(d);
-        ok =
-            (v == NULL || guest_walk_locked(v, &paging, address, access, &gpa, &error_code) == 0) &&
-            copy_page(d, gpa, ours, chunk, dir);
+        page = v != NULL ? guest_page_locked(v, address, access)
+                         : guest_frame_locked(d, gfn(address >> PAGE_SHIFT), dir != COPY_IN);
+        if (page != NULL) {
+            copy_chunk(page + offset, ours, chunk, dir);
+        }
         p2m_unlock(d);
-        if (!ok) {
+        if (page == NULL) {
             break;
         }
         done += chunk;

@@ -47,17 +47,24 @@ static bool is_canonical(uint64_t linear)
     return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
 }
 
+char *guest_frame_locked(struct domain *d, gfn_t g, bool write)
+{
+    struct p2m_entry page = p2m_lookup_locked(d, g);
+
+    if (mfn_is_none(page.mfn) || (page.flags & P2M_MMIO) || (write && !(page.flags & P2M_W))) {
+        return NULL;
+    }
+    return mfn_to_virt(page.mfn);
+}
+
 /* A guest entry in our mapping; NULL when its page is no RAM that the guest may write. The
  * processor too takes every access to a guest's tables for a write (APM vol. 2, 15.25.6), accessed
  * bits or not. */
 static void *entry_at(struct domain *d, uint64_t gpa)
 {
-    struct p2m_entry page = p2m_lookup_locked(d, gfn(gpa >> PAGE_SHIFT));
+    char *page = guest_frame_locked(d, gfn(gpa >> PAGE_SHIFT), true);
 
-    if (mfn_is_none(page.mfn) || (page.flags & P2M_MMIO) || !(page.flags & P2M_W)) {
-        return NULL;
-    }
-    return (char *)mfn_to_virt(page.mfn) + (gpa & (PAGE_SIZE - 1));
+    return page != NULL ? page + (gpa & (PAGE_SIZE - 1)) : NULL;
 }
 
 static uint64_t entry_read(const void *entry, unsigned bytes)
@@ -119,7 +126,8 @@ static int fault(unsigned access, bool is_present, uint32_t *error_code)
 }
 
 int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_t linear,
-                      unsigned access, uint64_t *gpa, uint32_t *error_code)
+                      unsigned access, uint64_t *gpa, uint32_t *error_code,
+                      struct guest_trail *trail)
 {
     struct walk_format format;
     uint64_t rights = ~0UL, nx = 0, table;
@@ -138,7 +146,8 @@ int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_
         unsigned shift = PAGE_SHIFT + (level - 1) * format.index_bits;
         uint64_t index = (linear >> shift) & ((1UL << format.index_bits) - 1);
         bool is_pdpte = format.levels == 3 && level == 3;
-        uint64_t pte;
+        uint64_t pte, bits;
+        bool is_last;
         void *entry;
 
         if (is_pdpte) {
@@ -156,20 +165,20 @@ int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_
             rights &= pte;
             nx |= pte & GPTE_NX;
         }
-        if (is_leaf(paging, &format, level, pte)) {
-            uint64_t bits = GPTE_A | (access & WALK_WRITE ? GPTE_D : 0);
-
-            if (!is_allowed(paging, rights, nx, access)) {
-                return fault(access, true, error_code);
-            }
-            if ((pte & bits) != bits) {
-                entry_set_bits(entry, bits);
-            }
+        is_last = is_leaf(paging, &format, level, pte);
+        if (is_last && !is_allowed(paging, rights, nx, access)) {
+            return fault(access, true, error_code);
+        }
+        bits = is_pdpte ? 0 : GPTE_A | (is_last && (access & WALK_WRITE) ? GPTE_D : 0);
+        if ((pte & bits) != bits) {
+            entry_set_bits(entry, bits);
+        }
+        if (trail != NULL && format.levels == GUEST_WALK_LEVELS) {
+            trail->steps[level - 1] = (struct guest_step){entry, pte | bits};
+        }
+        if (is_last) {
             *gpa = leaf_address(&format, level, pte, linear);
             return 0;
-        }
-        if (!is_pdpte && !(pte & GPTE_A)) {
-            entry_set_bits(entry, GPTE_A);
         }
         table = format.entry_bytes == 8 ? pte & GPTE_ADDR : pte & 0xfffff000U;
     }
@@ -183,7 +192,7 @@ int guest_walk(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *gpa,
 
     arch_vcpu_paging(v, &paging);
     p2m_lock(v->domain);
-    rc = guest_walk_locked(v, &paging, linear, access, gpa, error_code);
+    rc = guest_walk_locked(v, &paging, linear, access, gpa, error_code, NULL);
     p2m_unlock(v->domain);
     return rc;
 }

@@ -132,6 +132,16 @@ static bool may_have_table(const struct p2m *p)
                TABLES_MIN + d->frames_max / FRAMES_PER_TABLE + (d->paging_pool_bytes >> PAGE_SHIFT);
 }
 
+/* The only writer of entries in use; the lock is held. Whoever remembers a lookup sees by the count
+ * whether it still holds: no lookup is remembered that found nothing. */
+static void set_entry(struct p2m *p, uint64_t *slot, uint64_t pte)
+{
+    if (*slot & PTE_P) {
+        p->change_count++;
+    }
+    WRITE_ONCE(*slot, pte);
+}
+
 static mfn_t table_alloc(struct p2m *p)
 {
     mfn_t m = may_have_table(p) ? frame_alloc_hv(ORDER_4K, NODE_ANY) : MFN_NONE;
@@ -191,7 +201,7 @@ static int split(struct p2m *p, uint64_t *slot, unsigned level)
 
         table[i] = make_leaf(part, level - 1, flags) | (pte & PTE_D);
     }
-    WRITE_ONCE(*slot, make_table(m, level - 1));
+    set_entry(p, slot, make_table(m, level - 1));
     return 0;
 }
 
@@ -209,7 +219,7 @@ static uint64_t *slot_make(struct p2m *p, gfn_t g, unsigned level)
             if (mfn_is_none(m)) {
                 return NULL;
             }
-            WRITE_ONCE(*slot, make_table(m, l - 1));
+            set_entry(p, slot, make_table(m, l - 1));
         } else if (!pte_is_table(*slot, l) && split(p, slot, l) != 0) {
             return NULL;
         }
@@ -336,7 +346,7 @@ static int map_locked(struct p2m *p, gfn_t g, mfn_t m, unsigned level, unsigned 
     if ((*old & PTE_P) && ((*old & PTE_GRANT) || (level > 1 && !maps_nothing(*old, level)))) {
         return -XEN_EBUSY;
     }
-    WRITE_ONCE(*slot, make_leaf(m, level, flags));
+    set_entry(p, slot, make_leaf(m, level, flags));
     if (!(flags & P2M_MMIO) && last > p->highest_gfn) {
         p->highest_gfn = last;
     }
@@ -401,12 +411,12 @@ static bool is_full(const struct removed *removed)
     return removed->count == REMOVE_BATCH || removed->cost >= REMOVE_COST;
 }
 
-static void take_out(struct removed *removed, uint64_t *slot, unsigned order)
+static void take_out(struct p2m *p, struct removed *removed, uint64_t *slot, unsigned order)
 {
     removed->blocks[removed->count].mfn = pte_mfn(*slot);
     removed->blocks[removed->count++].order = order;
     removed->cost += 1U << order;
-    WRITE_ONCE(*slot, PTE_HOLE);
+    set_entry(p, slot, PTE_HOLE);
 }
 
 static void drop(const struct removed *removed)
@@ -438,7 +448,7 @@ static int unmap_batch(struct p2m *p, gfn_t *g, uint64_t end, struct removed *re
             }
             continue;
         }
-        take_out(removed, slot, order);
+        take_out(p, removed, slot, order);
         *g = gfn_add(*g, 1UL << order);
     }
     return 0;
@@ -481,7 +491,7 @@ int p2m_grant_map(struct domain *d, gfn_t g, mfn_t m, bool is_writable)
     } else if ((slot = slot_make(p, g, 1)) == NULL) {
         rc = -XEN_ENOMEM;
     } else {
-        WRITE_ONCE(*slot, make_leaf(m, 1, P2M_GRANT | (is_writable ? P2M_W : 0)));
+        set_entry(p, slot, make_leaf(m, 1, P2M_GRANT | (is_writable ? P2M_W : 0)));
     }
     spin_unlock(&p->lock);
     return rc;
@@ -500,7 +510,7 @@ int p2m_grant_unmap(struct domain *d, gfn_t g, mfn_t m)
     spin_lock(&p->lock);
     slot = slot_find(p, g, &level);
     if (level == 1 && (*slot & PTE_P) && (*slot & PTE_GRANT) && pte_mfn(*slot).n == m.n) {
-        WRITE_ONCE(*slot, PTE_HOLE);
+        set_entry(p, slot, PTE_HOLE);
         rc = 0;
     }
     spin_unlock(&p->lock);
@@ -541,7 +551,7 @@ static bool strip(struct p2m *p, uint64_t *table, unsigned level, struct removed
             (void)split(p, slot, level);
         }
         if (!pte_is_table(*slot, level)) {
-            take_out(removed, slot, level_order(level));
+            take_out(p, removed, slot, level_order(level));
             continue;
         }
         if (!strip(p, pte_table(*slot), level - 1, removed)) {
@@ -549,7 +559,7 @@ static bool strip(struct p2m *p, uint64_t *table, unsigned level, struct removed
         }
         table_free(p, pte_mfn(*slot));
         removed->cost += TABLE_COST;
-        WRITE_ONCE(*slot, PTE_HOLE);
+        set_entry(p, slot, PTE_HOLE);
     }
     return true;
 }

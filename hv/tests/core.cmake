@@ -36,6 +36,7 @@ if(BUILD_TESTING)
         lib/print.c
         mm/frame.c
         mm/guest_copy.c
+        mm/guest_tlb.c
         mm/guest_walk.c
         mm/p2m.c
         svm/context.c

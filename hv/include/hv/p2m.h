@@ -37,6 +37,7 @@ struct p2m {
     mfn_t root;             /* top-level table */
     uint64_t table_frames; /* frames the tables take; limited unless the devices are the domain's */
     uint64_t flush_gen;     /* bumped when translations were removed or weakened */
+    uint64_t change_count;  /* entries that were changed or removed; protected by lock */
     uint64_t highest_gfn;   /* highest RAM or shared gfn ever mapped */
     bool has_iommu;         /* devices translate through these tables */
 };

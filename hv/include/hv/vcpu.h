@@ -7,6 +7,7 @@
 
 #include <hv/arch/vcpu.h>
 #include <hv/bitmap.h>
+#include <hv/guest_tlb.h>
 #include <hv/lock.h>
 #include <hv/sched.h>
 #include <hv/timer.h>
@@ -53,6 +54,8 @@ struct vcpu {
 
     uint32_t virq_to_port[24];    /* per-vCPU VIRQs; owner: core/evtchn.c */
     void *fifo;                   /* FIFO control block state; owner: core/evtchn_fifo.c */
+
+    struct guest_tlb_entry guest_tlb[GUEST_TLB_ENTRIES]; /* of the domain's p2m lock */
 
     uint64_t exit_count[VCPU_EXIT_COUNTERS]; /* by exit code, modulo */
     uint64_t hypercall_count;
