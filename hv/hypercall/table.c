@@ -50,6 +50,15 @@ long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *a)
     }
 }
 
+static void read_args(const struct guest_gprs *g, bool is_64bit, uint64_t *a)
+{
+    a[0] = is_64bit ? g->rdi : (uint32_t)g->rbx;
+    a[1] = is_64bit ? g->rsi : (uint32_t)g->rcx;
+    a[2] = is_64bit ? g->rdx : (uint32_t)g->rdx;
+    a[3] = is_64bit ? g->r10 : (uint32_t)g->rsi;
+    a[4] = is_64bit ? g->r8 : (uint32_t)g->rdi;
+}
+
 bool hypercall_dispatch(struct vcpu *v)
 {
     struct guest_gprs *gprs = &v->arch.gprs;
@@ -62,9 +71,7 @@ bool hypercall_dispatch(struct vcpu *v)
         gprs->rax = (uint64_t)-(long)XEN_EPERM;
         return true;
     }
-    for (unsigned n = 0; n < HYPERCALL_ARGS; n++) {
-        a[n] = hypercall_get_arg(v, n);
-    }
+    read_args(gprs, is_64bit, a);
     number = is_64bit ? gprs->rax : (uint32_t)gprs->rax;
     v->hypercall_count++;
     hypercall_begin();
