@@ -128,12 +128,18 @@ void vcpu_clear_flag(struct vcpu *v, enum vcpu_pause_flag flag)
     }
 }
 
+bool vcpu_callback_is_pending(const struct vcpu *v)
+{
+    return v->domain->callback_vector != 0 && v->upcall_vector == 0 && v->vcpu_info != &unregistered_info &&
+           READ_ONCE(v->vcpu_info->evtchn_upcall_pending);
+}
+
+/* What would interrupt it. Pending events without a vector to say so by do not: nobody would take them, and
+ * the vCPU would spin from HLT to HLT. */
 static bool has_something_to_see(struct vcpu *v)
 {
-    const struct vcpu_info *info = v->vcpu_info;
-
-    return (info != &unregistered_info && READ_ONCE(info->evtchn_upcall_pending)) ||
-           READ_ONCE(v->arch.nmi_pending) || vlapic_has_init_sipi(v) || vlapic_pending_vector(v) >= 0;
+    return vcpu_callback_is_pending(v) || READ_ONCE(v->arch.nmi_pending) || vlapic_has_init_sipi(v) ||
+           vlapic_pending_vector(v) >= 0;
 }
 
 void vcpu_block(struct vcpu *v)

@@ -103,17 +103,6 @@ static bool inject_nmi(struct vcpu *v)
     return true;
 }
 
-/* The vector of a domain-wide callback (HVM_PARAM_CALLBACK_IRQ), which is never in the vLAPIC: level
- * triggered by the pending byte of the vCPU. -1: none. */
-static int callback_vector(struct vcpu *v)
-{
-    if (v->domain->callback_vector == 0 || v->upcall_vector != 0 ||
-        !READ_ONCE(v->vcpu_info->evtchn_upcall_pending)) {
-        return -1;
-    }
-    return v->domain->callback_vector;
-}
-
 void svm_inject(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
@@ -123,7 +112,7 @@ void svm_inject(struct vcpu *v)
         inject_nmi(v);
     }
     vector = vlapic_pending_vector(v);
-    callback = callback_vector(v);
+    callback = vcpu_callback_is_pending(v) ? v->domain->callback_vector : -1;
     if (likely(vector < 0 && callback < 0)) {
         return;
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* svm/exit_misc.c: CR8. */
+/* svm/exit_misc.c: CR8, HLT. */
 #include <criterion/criterion.h>
 
 #include <hv/arch/x86.h>
@@ -57,4 +57,28 @@ Test(svm_exit_misc, tpr_reads_what_was_written_to_cr8)
     run_cr8(WRITE_CR8_FROM_RBX, true);
     cr_expect_eq(v->arch.vmcb->event_inj & EVENT_VECTOR_MASK, EXC_GP);
     cr_expect_eq(vlapic_get_cr8(v), 9);
+}
+
+static bool halts(void)
+{
+    v->arch.vmcb->rip = 0x1000;
+    v->arch.vmcb->rflags |= RFLAGS_IF;
+    memcpy(fake_guest_memory(d, 0x1000), "\xf4", 1);
+    svm_exit_hlt(v);
+    return vcpu_has_flag(v, VCPU_BLOCKED);
+}
+
+Test(svm_exit_misc, hlt_waits_although_events_that_nothing_delivers_are_pending)
+{
+    v->vcpu_info->evtchn_upcall_pending = 1;
+
+    cr_expect(halts());
+}
+
+Test(svm_exit_misc, hlt_goes_on_when_the_callback_is_pending)
+{
+    v->vcpu_info->evtchn_upcall_pending = 1;
+    d->callback_vector = 0xf3;
+
+    cr_expect_not(halts());
 }

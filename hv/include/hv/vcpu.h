@@ -78,6 +78,9 @@ static inline bool vcpu_has_flag(const struct vcpu *v, enum vcpu_pause_flag flag
 void vcpu_set_flag(struct vcpu *v, enum vcpu_pause_flag flag);
 /* v, which is current, waits for an interrupt or event; it does not if one is pending already. */
 void vcpu_block(struct vcpu *v);
+/* Whether the domain-wide callback (HVM_PARAM_CALLBACK_IRQ), which is never in the vLAPIC, is to be injected:
+ * level triggered by the pending byte of the vCPU, and not for a vCPU with a vector of its own. */
+bool vcpu_callback_is_pending(const struct vcpu *v);
 /* Clears the flag and wakes v if nothing else holds it. */
 void vcpu_clear_flag(struct vcpu *v, enum vcpu_pause_flag flag);
 
