@@ -314,6 +314,10 @@ static int write_store(struct build *build, struct err *err)
               LAYOUT_CONSOLE_ADDR / PAGE_BYTES);
     store_add(batch, STORE_INHERIT, home, "console/port", "%u", build->console_port);
     store_add(batch, STORE_INHERIT, home, "console/tty", "%s", "");
+
+    /* Xen's tools take a domain for one with a device model unless this says otherwise. */
+    snprintf(path, sizeof(path), "/libxl/%u/type", build->domid);
+    store_add(batch, STORE_INHERIT, path, NULL, "pvh");
     int result = store_commit(build->ctx, batch, err);
     store_batch_free(batch);
     return result;

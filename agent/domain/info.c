@@ -24,7 +24,7 @@
 #define DOMAINS_MAX  32768
 
 /* From here on a limit in pages says that there is none: dom0's. */
-#define PAGES_LIMITED (1ull << 40)
+#define PAGES_LIMITED UINT32_MAX
 
 static void fill_info(struct domain_ctx *ctx, const struct domctl_info *from,
                       struct domain_info *info)

@@ -67,7 +67,7 @@ static bool is_gone(void *opaque)
     return domctl_get_info(gone->hv, gone->domid, &info, NULL) == -ERR_NOT_FOUND;
 }
 
-/* Removes /vm/UUID and the home of the domain. */
+/* Removes /vm/UUID, /libxl/DOMID and the home of the domain. */
 static int remove_nodes(struct domain_ctx *ctx, uint32_t domid, struct err *err)
 {
     char path[64];
@@ -76,6 +76,10 @@ static int remove_nodes(struct domain_ctx *ctx, uint32_t domid, struct err *err)
     int result = 0;
     if (store_read(ctx, path, vm, sizeof(vm), NULL) == 0 && strncmp(vm, "/vm/", 4) == 0) {
         result = store_remove(ctx, vm, err);
+    }
+    snprintf(path, sizeof(path), "/libxl/%u", domid);
+    if (result == 0) {
+        result = store_remove(ctx, path, err);
     }
     snprintf(path, sizeof(path), "/local/domain/%u", domid);
     int removed = store_remove(ctx, path, result == 0 ? err : NULL);

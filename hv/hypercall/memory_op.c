@@ -244,6 +244,35 @@ static long machine_memory_map(struct vcpu *v, uint64_t arg)
     return rc;
 }
 
+/* What the toolstack wants the domain to shrink or grow to. The guest's balloon does that, as the store tells it;
+ * here nothing is populated on demand, so there is no cache to fit to the target. */
+static long pod_target(struct vcpu *v, bool is_set, uint64_t arg)
+{
+    struct xen_pod_target target;
+    struct domain *d;
+    long rc;
+
+    if (!v->domain->is_privileged) {
+        return -XEN_EPERM;
+    }
+    if (guest_copy_in(v, &target, arg, sizeof(target)) != 0) {
+        return -XEN_EFAULT;
+    }
+    d = domain_get_for(v, target.domid, &rc);
+    if (d == NULL) {
+        return rc;
+    }
+    if (is_set && target.target_pages > d->frames_max) {
+        rc = -XEN_EINVAL;
+    } else {
+        target.tot_pages = d->frames_owned;
+        target.pod_cache_pages = target.pod_entries = 0;
+        rc = guest_copy_out(v, arg, &target, sizeof(target));
+    }
+    domain_put(d);
+    return rc;
+}
+
 /* --- Dispatch ------------------------------------------------------------------------------------ */
 
 /* A claim is a promise that memory will be there; we answer whether it is there now. */
@@ -290,6 +319,11 @@ long memory_op(struct vcpu *v, unsigned cmd, uint64_t arg)
         return machine_memory_map(v, arg);
     case XENMEM_claim_pages:
         return claim_pages(v, arg);
+    case XENMEM_set_pod_target:
+    case XENMEM_get_pod_target:
+        return pod_target(v, (cmd & CMD_MASK) == XENMEM_set_pod_target, arg);
+    case XENMEM_get_vnumainfo: /* no domain has virtual nodes */
+        return -XEN_EOPNOTSUPP;
     default:
         return -XEN_ENOSYS;
     }

@@ -129,3 +129,33 @@ Test(memory_op, long_list_stops_after_each_extent)
     cr_assert_eq(calls, 3);
     cr_assert_eq(p2m_lookup(d, gfn(FREE + 1024)).order, ORDER_2M);
 }
+
+static long target(struct domain *caller, unsigned cmd, domid_t domid, uint64_t pages)
+{
+    struct xen_pod_target *t = fake_guest_memory(caller, ARG);
+
+    *t = (struct xen_pod_target){.target_pages = pages, .pod_cache_pages = 5, .pod_entries = 5, .domid = domid};
+    fake_cpu_use(0, caller->vcpus[0]);
+    return memory_op(caller->vcpus[0], cmd, ARG);
+}
+
+Test(memory_op, target_is_checked_and_answered)
+{
+    struct xen_pod_target *t = fake_guest_memory(host, ARG);
+
+    d->frames_max = 1000;
+
+    cr_assert_eq(target(host, XENMEM_set_pod_target, 1, 1000), 0);
+    cr_expect_eq(t->tot_pages, d->frames_owned);
+    cr_expect_eq(t->pod_cache_pages, 0);
+    cr_expect_eq(t->pod_entries, 0);
+    cr_expect_eq(target(host, XENMEM_set_pod_target, 1, 1001), -XEN_EINVAL);
+    cr_expect_eq(target(host, XENMEM_get_pod_target, 1, 1001), 0);
+    cr_expect_eq(target(host, XENMEM_set_pod_target, 7, 10), -XEN_ESRCH);
+    cr_expect_eq(target(d, XENMEM_set_pod_target, DOMID_SELF, 10), -XEN_EPERM);
+}
+
+Test(memory_op, no_domain_has_virtual_nodes)
+{
+    cr_expect_eq(memory_op(host->vcpus[0], XENMEM_get_vnumainfo, ARG), -XEN_EOPNOTSUPP);
+}

@@ -207,7 +207,7 @@ class Host:
         (folder / "serial.log").write_text(self.serial_log())
         for name, line in {
             "dmesg": "dmesg",
-            "daemons.log": "tail -n 300 /var/log/nether/*.log",
+            "daemons.log": "tail -n 300 /var/log/nether/*.log 2>/dev/null || journalctl -b -n 300 --no-pager",
             "guests.log": "tail -n 80 /var/lib/nether/console/*.log /var/log/nether/console/*",
             "xenstore": "xenstore-ls -f",
             "processes": "ps",

@@ -398,6 +398,7 @@ static int fake_list_info(struct domain_ctx *ctx, struct domain_info **out, size
     list[0].state = DOMAIN_STATE_RUNNING;
     list[0].shutdown_reason = DOMAIN_SHUTDOWN_NONE;
     list[0].vcpus_online = list[0].vcpus_max = 2;
+    list[0].memory_bytes = FAKE_DOM0_BYTES;
     *count = 1;
     pthread_mutex_lock(&lock);
     for (int i = 0; i < GUESTS_MAX; i++) {

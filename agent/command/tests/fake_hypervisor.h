@@ -13,6 +13,9 @@
 
 extern const struct domain_ops fake_hypervisor_ops;
 
+/** What dom0 holds, without a limit. */
+#define FAKE_DOM0_BYTES (768ull << 20)
+
 /** Forget all guests and all settings below. */
 void fake_reset(void);
 

@@ -331,6 +331,7 @@ Test(agent, foreign_domains_are_shown_and_left_alone)
     cr_assert_eq(command_run(agent, &command, &result, &err), 0);
     cr_assert_eq(result.domains.count, 3, "dom0, byxl, web");
     cr_expect_str_eq(result.domains.list[0].record.spec.name, "Domain-0");
+    cr_expect_eq(result.domains.list[0].record.spec.memory_bytes, FAKE_DOM0_BYTES, "it has no limit");
     cr_expect_not(result.domains.list[1].is_managed);
     cr_expect(result.domains.list[2].is_managed);
     command_result_free(&result);

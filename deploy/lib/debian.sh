@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# The full Debian dom0: a tree of packages, made by mmdebstrap and kept, and the disk image made
+# from it with the units of deploy/systemd and the lab's own of deploy/debian. Sourced after
+# images.sh.
+
+# debian_sources: the machine's own apt sources of Debian, as lines of a sources.list
+debian_sources() {
+    local lines
+    # shellcheck disable=SC2016 # apt's own variables
+    lines=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+        'Created-By: Packages' 'Origin: Debian' | grep -E ' bookworm(-updates|-security)? ' | sort -u)
+    [ -n "$lines" ] || die "apt has no list of Debian 12's packages; try apt-get update"
+    echo "$lines"
+}
+
+# debian_tree: a tar archive of Debian with the packages of deploy/debian/packages
+debian_tree() {
+    local list=$ROOT/deploy/debian/packages file packages
+    file=$IMAGES/debian-tree-$(content_key "$list").tar
+    if [ ! -s "$file" ]; then
+        say "Making the Debian tree"
+        packages=$(grep -v '^#' "$list" | paste -sd,)
+        debian_sources | mmdebstrap --quiet --variant=minbase --include="$packages" \
+            --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+            --dpkgopt='path-exclude=/usr/share/doc/*' bookworm "$file.part.tar" - >&2 ||
+            die "mmdebstrap could not make the Debian tree"
+        mv "$file.part.tar" "$file"
+    fi
+    echo "$file"
+}
+
+# enable TREE UNIT...: what systemctl enable would do
+enable() {
+    local tree=$1 unit target
+    shift
+    for unit; do
+        target=$(sed -n 's/^WantedBy=//p' "$tree/usr/lib/systemd/system/$unit")
+        mkdir -p "$tree/etc/systemd/system/$target.wants"
+        ln -s "/usr/lib/systemd/system/$unit" "$tree/etc/systemd/system/$target.wants/$unit"
+    done
+}
+
+# image_debian: the disk of the full Debian dom0, without our programs and without a host's
+# identity: deploy/dom0/init lays these over it
+image_debian() {
+    local debian=$ROOT/deploy/debian systemd=$ROOT/deploy/systemd archive tree file unit
+    [ "$(id -u)" = 0 ] || die "making the Debian dom0 takes root (files of other owners)"
+    archive=$(debian_tree)
+    file=$IMAGES/debian-$(content_key "$archive" "$debian"/* "$systemd"/* "$ROOT/deploy/lib/debian.sh").img
+    if [ ! -s "$file" ]; then
+        say "Making the Debian dom0"
+        tree=$(mktemp -d "$IMAGES/tree.XXXXXX")
+        chmod 755 "$tree"
+        tar -C "$tree" --numeric-owner -xf "$archive"
+        install -m 644 -t "$tree/usr/lib/systemd/system" "$systemd"/*.{service,mount} "$debian"/*.service
+        install -D -m 644 "$systemd/nether-modules.conf" "$tree/usr/lib/modules-load.d/nether.conf"
+        install -D -m 755 "$debian/lab-ready" "$tree/usr/lib/nether/lab-ready"
+        for unit in "$systemd"/*.{service,mount} "$debian"/*.service; do enable "$tree" "$(basename "$unit")"; done
+        # Xen's own store must not run, and what nobody here needs would only take time.
+        for unit in {xen,xendomains,getty-static,getty@tty1,e2scrub_reap,systemd-update-utmp}.service \
+            {apt-daily,apt-daily-upgrade,dpkg-db-backup,fstrim,e2scrub_all}.timer; do
+            ln -sf /dev/null "$tree/etc/systemd/system/$unit"
+        done
+        mkdir -p "$tree/var/lib/nether" "$tree/etc/dropbear"
+        echo 'LABEL=nether-data /var/lib/nether ext4 nofail 0 0' >"$tree/etc/fstab"
+        sed -i 's/^root:[^:]*:/root::/' "$tree/etc/shadow" # on the console, without a password
+        rm -f "$file.part"
+        truncate -s 2G "$file.part"
+        mkfs.ext4 -q -L nether-root -d "$tree" "$file.part"
+        mv "$file.part" "$file"
+        rm -rf "$tree"
+    fi
+    echo "$file"
+}
