@@ -209,7 +209,7 @@ static int alloc_shared_info(struct domain *d)
         return -XEN_ENOMEM;
     }
     d->shared_info_mfn = virt_to_mfn(d->shared_info);
-    frame_share(d->shared_info_mfn, d);
+    frame_share(d->shared_info_mfn, d->domid);
     return 0;
 }
 

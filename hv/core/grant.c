@@ -237,7 +237,7 @@ static void *shared_page_alloc(struct domain *d)
     void *page = page_alloc();
 
     if (page != NULL) {
-        frame_share(virt_to_mfn(page), d);
+        frame_share(virt_to_mfn(page), d->domid);
     }
     return page;
 }

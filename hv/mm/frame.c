@@ -268,11 +268,11 @@ void frame_free_guest(mfn_t m, unsigned order)
     domain_frames_freed(owner, 1UL << order);
 }
 
-void frame_share(mfn_t m, struct domain *d)
+void frame_share(mfn_t m, domid_t owner)
 {
     struct frame *f = frame_of(m);
 
-    f->owner = d->domid;
+    f->owner = owner;
     f->state = FRAME_SHARED;
 }
 

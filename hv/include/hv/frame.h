@@ -7,6 +7,7 @@
 #pragma once
 
 #include <hv/types.h>
+#include <xen/xen.h>
 
 struct domain;
 
@@ -71,9 +72,9 @@ mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node);
 /* Takes back what was allocated just now and shown to nobody. */
 void frame_free_guest(mfn_t m, unsigned order);
 
-/* Gives an existing page of the hypervisor's to be mapped by domain d (shared_info and such): state
- * becomes FRAME_SHARED with the hypervisor's reference kept. */
-void frame_share(mfn_t m, struct domain *d);
+/* Gives an existing page of the hypervisor's to be mapped by a domain (shared_info and such), or by whoever
+ * is privileged (DOMID_XEN): state becomes FRAME_SHARED with the hypervisor's reference kept. */
+void frame_share(mfn_t m, domid_t owner);
 
 /* One more reference on a frame on which the caller knows one to be held. */
 void frame_ref(mfn_t m);
