@@ -61,6 +61,18 @@ static long move_own_frame(struct domain *d, uint64_t from, uint64_t to)
     return place(d, to, m, P2M_RAM);
 }
 
+/* A frame of the hypervisor's that it shows to privileged domains, by machine frame: the trace rings. */
+static long place_xen(struct domain *d, uint64_t idx, uint64_t g)
+{
+    mfn_t m = mfn(idx);
+
+    if (!mfn_valid(m) || frame_of(m)->state != FRAME_SHARED || frame_of(m)->owner != DOMID_XEN) {
+        return -XEN_EINVAL;
+    }
+    frame_ref(m);
+    return place(d, g, m, P2M_W);
+}
+
 static long place_foreign(struct vcpu *v, struct domain *d, domid_t foreign, uint64_t idx, uint64_t g)
 {
     struct domain *owner;
@@ -69,6 +81,9 @@ static long place_foreign(struct vcpu *v, struct domain *d, domid_t foreign, uin
 
     if (!v->domain->is_privileged) {
         return -XEN_EPERM;
+    }
+    if (foreign == DOMID_XEN) {
+        return place_xen(d, idx, g);
     }
     owner = domain_get(foreign);
     if (owner == NULL) {

@@ -18,6 +18,7 @@ if(BUILD_TESTING)
         hypercall/sysctl_domains.c
         hypercall/sysctl_host.c
         hypercall/sysctl_sched.c
+        hypercall/sysctl_trace.c
         tests/control_fakes.c)
     target_link_libraries(control_under_test PUBLIC hv_logic_hosted PRIVATE project_warnings)
 

@@ -19,6 +19,7 @@ if(BUILD_TESTING)
         core/hvm_context.c
         core/sched.c
         core/timer.c
+        core/trace.c
         core/vcpu.c
         host/fake.c
         host/fake_hypercall.c
@@ -64,7 +65,7 @@ if(BUILD_TESTING)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
     foreach(subject clock event_log evtchn evtchn_fifo grant guest_copy hvm_context memory_op p2m svm_inject
-            svm_exit_npf svm_exit_misc vcpu_op)
+            svm_exit_npf svm_exit_misc trace vcpu_op)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
     nether_add_test(NAME hv_restart SOURCES tests/test_restart.c hypercall/restart.c LIBS hv_logic_hosted LABELS unit hv)

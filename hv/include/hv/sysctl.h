@@ -25,6 +25,9 @@ long sysctl_availheap(struct vcpu *v, struct xen_sysctl *op);
 long sysctl_readconsole(struct vcpu *v, struct xen_sysctl *op);
 long sysctl_debug_keys(struct vcpu *v, struct xen_sysctl *op);
 
+/* sysctl_trace.c: watching the host */
+long sysctl_tbuf_op(struct vcpu *v, struct xen_sysctl *op);
+
 /* sysctl_domains.c */
 long sysctl_getdomaininfolist(struct vcpu *v, struct xen_sysctl *op);
 /* Ours: the rest of a list that was interrupted. */

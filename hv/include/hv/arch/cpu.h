@@ -21,6 +21,7 @@ enum cpu_work {
     CPU_WORK_SCHED = 1u << 0, /* someone else may have to run */
     CPU_WORK_TIMER = 1u << 1, /* the timer interrupt came */
     CPU_WORK_KICK = 1u << 2,  /* look again at the current vCPU (events, flushes) */
+    CPU_WORK_TRACE = 1u << 3, /* dom0 should empty the trace ring */
 };
 
 struct cpu {
