@@ -15,6 +15,7 @@
 #include <hv/string.h>
 #include <hv/time.h>
 #include <hv/timer.h>
+#include <hv/trace.h>
 #include <hv/vcpu.h>
 
 #define SLICE_NS   10000000UL /* longest turn while others wait */
@@ -162,6 +163,7 @@ void sched_wake(struct vcpu *v)
         uint64_t floor = runq.least_ns > SLEEPER_NS ? runq.least_ns - SLEEPER_NS : 0;
 
         v->sched.virtual_ns = MAX(v->sched.virtual_ns, floor);
+        trace(TRC_SCHED_WAKE, v->domain->domid, v->id);
         vcpu_runstate_change(v, RUNSTATE_runnable, now_ns());
         enqueue(v);
         tickle(v);
@@ -296,6 +298,26 @@ static void start(struct cpu *c, struct vcpu *v, uint64_t now)
     vcpu_runstate_change(v, RUNSTATE_running, now);
 }
 
+/* The tools know an idle CPU as one that runs its vCPU of the idle domain. */
+static void trace_switch(const struct cpu *c, const struct vcpu *from, const struct vcpu *to)
+{
+    domid_t from_domid = from == NULL ? DOMID_IDLE : from->domain->domid;
+    domid_t to_domid = to == NULL ? DOMID_IDLE : to->domain->domid;
+
+    if (likely(!trace_is_on) || from == to) {
+        return;
+    }
+    if (from == NULL) {
+        trace(TRC_SCHED_RUNSTATE_CHANGE | RUNSTATE_running << 8 | RUNSTATE_runnable << 4,
+              TRACE_VCPU(DOMID_IDLE, c->id));
+    }
+    trace(TRC_SCHED_SWITCH, from_domid, from == NULL ? c->id : from->id, to_domid, to == NULL ? c->id : to->id);
+    if (to == NULL) {
+        trace(TRC_SCHED_RUNSTATE_CHANGE | RUNSTATE_runnable << 8 | RUNSTATE_running << 4,
+              TRACE_VCPU(DOMID_IDLE, c->id));
+    }
+}
+
 struct vcpu *sched_pick(void)
 {
     struct cpu *c = this_cpu();
@@ -309,6 +331,7 @@ struct vcpu *sched_pick(void)
         if (vcpu_is_runnable(current)) {
             if (may_run_on(current, c->id) && may_continue(current, next, now)) {
                 arm_slice(c, current, now);
+                trace(TRC_SCHED_CONTINUE_RUNNING, TRACE_VCPU(current->domain->domid, current->id));
                 spin_unlock(&runq.lock);
                 return current;
             }
@@ -319,6 +342,7 @@ struct vcpu *sched_pick(void)
         }
         c->current = NULL; /* sched_wake() may queue it from now on */
     }
+    trace_switch(c, current, next);
     if (next != NULL) {
         dequeue(next);
         start(c, next, now);

@@ -11,6 +11,7 @@
 #include <hv/p2m.h>
 #include <hv/string.h>
 #include <hv/time.h>
+#include <hv/trace.h>
 #include <hv/vlapic.h>
 
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is one page");
@@ -246,6 +247,8 @@ void vcpu_runstate_change(struct vcpu *v, int state, uint64_t now)
 {
     spin_lock(&v->time_lock);
     if (v->runstate.state != state) {
+        trace((uint32_t)(TRC_SCHED_RUNSTATE_CHANGE | v->runstate.state << 8 | state << 4),
+              TRACE_VCPU(v->domain->domid, v->id));
         if (now > v->runstate.state_entry_time) {
             v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
         }

@@ -8,6 +8,7 @@
 #include <hv/evtchn.h>
 #include <hv/grant.h>
 #include <hv/hypercall.h>
+#include <hv/trace.h>
 #include <hv/vcpu.h>
 
 long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *a)
@@ -74,6 +75,7 @@ bool hypercall_dispatch(struct vcpu *v)
     read_args(gprs, is_64bit, a);
     number = is_64bit ? gprs->rax : (uint32_t)gprs->rax;
     v->hypercall_count++;
+    trace(TRC_HVM_VMMCALL, (uint32_t)number);
     hypercall_begin();
     result = hypercall_run(v, number, a);
     if (result == HYPERCALL_RESTART) {

@@ -8,6 +8,7 @@
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
 #include <hv/print.h>
+#include <hv/trace.h>
 #include <hv/vlapic.h>
 
 #include "svm.h"
@@ -94,6 +95,7 @@ void svm_handle_exit(struct vcpu *v)
 
     svm_keep_interrupted_event(vmcb);
     v->exit_count[vmcb->exit_code & (VCPU_EXIT_COUNTERS - 1)]++;
+    trace(TRC_HVM_VMEXIT64, (uint32_t)vmcb->exit_code, (uint32_t)vmcb->rip, (uint32_t)(vmcb->rip >> 32));
 
     switch (vmcb->exit_code) {
     case VMEXIT_INTR: /* taken in the window behind us */

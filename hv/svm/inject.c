@@ -8,6 +8,7 @@
 #include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
+#include <hv/trace.h>
 #include <hv/vlapic.h>
 #include <xen/sched.h>
 
@@ -126,6 +127,7 @@ void svm_inject(struct vcpu *v)
         vlapic_accept(v, vector);
         vmcb->event_inj = (uint64_t)vector | EVENT_TYPE_INTR | EVENT_VALID;
     }
+    trace(TRC_HVM_INJ_VIRQ, vmcb->event_inj & EVENT_VECTOR_MASK, 0);
     /* Another one below it may wait for the handler's end. */
     if (vlapic_pending_vector(v) >= 0) {
         open_window(vmcb);

@@ -12,6 +12,7 @@
 #include <hv/sched.h>
 #include <hv/time.h>
 #include <hv/timer.h>
+#include <hv/trace.h>
 #include <hv/vlapic.h>
 
 #include "svm.h"
@@ -106,6 +107,9 @@ static struct vcpu *pass_door(struct cpu *c)
             timer_run();
             work |= __atomic_exchange_n(&c->work, 0, __ATOMIC_ACQ_REL);
         }
+        if (work & CPU_WORK_TRACE) {
+            trace_notify();
+        }
         if ((work & CPU_WORK_SCHED) || c->current == NULL) {
             struct vcpu *next = sched_pick();
 
@@ -137,6 +141,7 @@ static void enter(struct cpu *c, struct vcpu *v)
         return;
     }
     svm_asid_update(c, v);
+    trace(TRC_HVM_VMENTRY);
     svm_enter(&v->arch.gprs, v->arch.vmcb_mfn.n << PAGE_SHIFT);
     __atomic_store_n(&c->in_guest, false, __ATOMIC_RELEASE);
 

@@ -8,6 +8,7 @@
 #include <hv/hypercall.h>
 #include <hv/lock.h>
 #include <hv/print.h>
+#include <hv/trace.h>
 
 struct irq_vector {
     irq_handler_fn handler; /* NULL: free */
@@ -56,7 +57,10 @@ void irq_dispatch(uint8_t vector)
         irq_handler_fn handler = __atomic_load_n(&vectors[vector].handler, __ATOMIC_ACQUIRE);
 
         if (handler) {
+            uint32_t start = trace_is_on ? (uint32_t)arch_read_tsc() : 0;
+
             handler(vectors[vector].data);
+            trace(TRC_HW_IRQ_HANDLED, vector, start, (uint32_t)arch_read_tsc());
         } else {
             pr_warn("cpu%u: interrupt vector 0x%x has no handler", c->id, vector);
         }
