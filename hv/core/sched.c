@@ -163,6 +163,7 @@ void sched_wake(struct vcpu *v)
         uint64_t floor = runq.least_ns > SLEEPER_NS ? runq.least_ns - SLEEPER_NS : 0;
 
         v->sched.virtual_ns = MAX(v->sched.virtual_ns, floor);
+        this_cpu()->counters.wakeups++;
         trace(TRC_SCHED_WAKE, v->domain->domid, v->id);
         vcpu_runstate_change(v, RUNSTATE_runnable, now_ns());
         enqueue(v);
@@ -304,7 +305,7 @@ static void trace_switch(const struct cpu *c, const struct vcpu *from, const str
     domid_t from_domid = from == NULL ? DOMID_IDLE : from->domain->domid;
     domid_t to_domid = to == NULL ? DOMID_IDLE : to->domain->domid;
 
-    if (likely(!trace_is_on) || from == to) {
+    if (likely(!trace_is_on)) {
         return;
     }
     if (from == NULL) {
@@ -342,7 +343,10 @@ struct vcpu *sched_pick(void)
         }
         c->current = NULL; /* sched_wake() may queue it from now on */
     }
-    trace_switch(c, current, next);
+    if (next != current) {
+        c->counters.switches++;
+        trace_switch(c, current, next);
+    }
     if (next != NULL) {
         dequeue(next);
         start(c, next, now);

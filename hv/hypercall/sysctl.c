@@ -29,6 +29,7 @@ static const sysctl_fn table[] = {
     [XEN_SYSCTL_readconsole]            = sysctl_readconsole,
     [XEN_SYSCTL_debug_keys]             = sysctl_debug_keys,
     [XEN_SYSCTL_tbuf_op]                = sysctl_tbuf_op,
+    [XEN_SYSCTL_perfc_op]               = sysctl_perfc_op,
     [XEN_SYSCTL_physinfo]               = sysctl_physinfo,
     [XEN_SYSCTL_getcpuinfo]             = sysctl_getcpuinfo,
     [XEN_SYSCTL_cputopoinfo]            = sysctl_cputopoinfo,
@@ -51,7 +52,6 @@ static const sysctl_fn table[] = {
     [XEN_SYSCTL_cpu_hotplug]            = unsupported,
     [XEN_SYSCTL_page_offline_op]        = unsupported,
     [XEN_SYSCTL_coverage_op]            = unsupported,
-    [XEN_SYSCTL_perfc_op]               = unsupported,
     [XEN_SYSCTL_livepatch_op]           = unsupported,
 };
 /* clang-format on */

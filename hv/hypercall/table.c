@@ -75,6 +75,9 @@ bool hypercall_dispatch(struct vcpu *v)
     read_args(gprs, is_64bit, a);
     number = is_64bit ? gprs->rax : (uint32_t)gprs->rax;
     v->hypercall_count++;
+    if (number < COUNTERS_HYPERCALLS) {
+        this_cpu()->counters.hypercalls[number]++;
+    }
     trace(TRC_HVM_VMMCALL, (uint32_t)number);
     hypercall_begin();
     result = hypercall_run(v, number, a);

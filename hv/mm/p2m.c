@@ -521,6 +521,7 @@ void p2m_flush(struct domain *d)
 {
     uint64_t gen = __atomic_add_fetch(&d->p2m.flush_gen, 1, __ATOMIC_SEQ_CST);
 
+    this_cpu()->counters.p2m_flushes++;
     for (unsigned i = 0; i < d->max_vcpus; i++) {
         struct vcpu *v = d->vcpus[i];
 

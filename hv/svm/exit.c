@@ -94,7 +94,8 @@ void svm_handle_exit(struct vcpu *v)
     struct vmcb *vmcb = v->arch.vmcb;
 
     svm_keep_interrupted_event(vmcb);
-    v->exit_count[vmcb->exit_code & (VCPU_EXIT_COUNTERS - 1)]++;
+    v->exit_count[vmcb->exit_code % COUNTERS_EXITS]++;
+    this_cpu()->counters.exits[vmcb->exit_code % COUNTERS_EXITS]++;
     trace(TRC_HVM_VMEXIT64, (uint32_t)vmcb->exit_code, (uint32_t)vmcb->rip, (uint32_t)(vmcb->rip >> 32));
 
     switch (vmcb->exit_code) {

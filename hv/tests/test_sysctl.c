@@ -257,3 +257,65 @@ Test(sysctl, devices_known_and_not)
     cr_assert_eq(nodes[0], XEN_INVALID_NODE_ID);
     cr_assert_eq(nodes[1], XEN_INVALID_DEV);
 }
+
+static long tbuf(uint32_t cmd, struct xen_sysctl_tbuf_op arg)
+{
+    op->u.tbuf_op = arg;
+    op->u.tbuf_op.cmd = cmd;
+    return run(XEN_SYSCTL_tbuf_op);
+}
+
+Test(sysctl, trace_buffers)
+{
+    struct xen_sysctl_tbuf_op map = {.cpu_mask.nr_bits = 64};
+
+    cr_assert_eq(tbuf(XEN_SYSCTL_TBUFOP_enable, (struct xen_sysctl_tbuf_op){0}), -XEN_EINVAL);
+    cr_assert_eq(tbuf(XEN_SYSCTL_TBUFOP_set_size, (struct xen_sysctl_tbuf_op){.size = 4}), 0);
+    cr_assert_eq(tbuf(XEN_SYSCTL_TBUFOP_set_evt_mask, (struct xen_sysctl_tbuf_op){.evt_mask = 0x1000}), 0);
+    map.cpu_mask.bitmap.p = (void *)0xffff0000UL;
+    cr_assert_eq(tbuf(XEN_SYSCTL_TBUFOP_set_cpu_mask, map), -XEN_EFAULT);
+    map.cpu_mask.bitmap.p = (void *)BUFFER;
+    cr_assert_eq(tbuf(XEN_SYSCTL_TBUFOP_set_cpu_mask, map), 0);
+    cr_assert_eq(tbuf(XEN_SYSCTL_TBUFOP_enable, (struct xen_sysctl_tbuf_op){0}), 0);
+    cr_assert_eq(tbuf(XEN_SYSCTL_TBUFOP_get_info, (struct xen_sysctl_tbuf_op){0}), 0);
+    cr_assert_eq(op->u.tbuf_op.evt_mask, 0x1000);
+    cr_assert_eq(op->u.tbuf_op.size, PAGE_SIZE);
+    cr_assert_eq(frame_of(mfn(op->u.tbuf_op.buffer_mfn))->owner, DOMID_XEN);
+    cr_assert_eq(tbuf(XEN_SYSCTL_TBUFOP_disable, (struct xen_sysctl_tbuf_op){0}), 0);
+    cr_assert_eq(tbuf(6, (struct xen_sysctl_tbuf_op){0}), -XEN_EINVAL);
+}
+
+static long perfc(uint32_t cmd, uint64_t names, uint64_t values)
+{
+    op->u.perfc_op = (struct xen_sysctl_perfc_op){.cmd = cmd};
+    op->u.perfc_op.desc.p = (void *)names;
+    op->u.perfc_op.val.p = (void *)values;
+    return run(XEN_SYSCTL_perfc_op);
+}
+
+Test(sysctl, counters_are_summed_over_cpus)
+{
+    const struct xen_sysctl_perfc_desc *names = (const struct xen_sysctl_perfc_desc *)buffer;
+    const uint32_t *values = fake_guest_memory(caller->domain, BUFFER + 0x1000);
+    unsigned kicks = COUNTERS_EXITS + COUNTERS_HYPERCALLS + 2;
+
+    cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_query, 0, 0), 0);
+    cr_assert_eq(op->u.perfc_op.nr_counters, 8);
+
+    cpus[0]->counters.kicks = 3;
+    cpus[2]->counters.kicks = 4;
+    cpus[1]->counters.exits[0x72] = 5;
+    cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_query, BUFFER, BUFFER + 0x1000), 0);
+    cr_assert_str_eq(names[4].name, "kicks sent");
+    cr_assert_eq(values[kicks], 7);
+    cr_assert_eq(values[0x72], 5);
+
+    cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_reset, 0, 0), 0);
+    cpus[2]->counters.kicks++;
+    cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_query, 0, BUFFER + 0x1000), 0);
+    cr_assert_eq(values[kicks], 1);
+    cr_assert_eq(cpus[2]->counters.kicks, 5);
+
+    cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_query, 0, 0xffff0000), -XEN_EFAULT);
+    cr_assert_eq(perfc(3, 0, 0), -XEN_EINVAL);
+}

@@ -50,8 +50,9 @@ void irq_dispatch(uint8_t vector)
     if (vector == IRQ_VECTOR_SPURIOUS) {
         return; /* no EOI: APM vol. 2, 16.4.7 */
     }
-    c->irq_count++;
+    c->counters.interrupts++;
     if (vector == IRQ_VECTOR_TIMER) {
+        c->counters.timer_interrupts++;
         __atomic_fetch_or(&c->work, CPU_WORK_TIMER, __ATOMIC_SEQ_CST);
     } else if (vector != IRQ_VECTOR_KICK) {
         irq_handler_fn handler = __atomic_load_n(&vectors[vector].handler, __ATOMIC_ACQUIRE);

@@ -115,6 +115,7 @@ void lapic_send_nmi_to_others(void)
 
 void arch_send_kick(struct cpu *c)
 {
+    this_cpu()->counters.kicks++;
     lapic_send_ipi(c->apic_id, IRQ_VECTOR_KICK);
 }
 

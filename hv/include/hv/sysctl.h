@@ -27,6 +27,7 @@ long sysctl_debug_keys(struct vcpu *v, struct xen_sysctl *op);
 
 /* sysctl_trace.c: watching the host */
 long sysctl_tbuf_op(struct vcpu *v, struct xen_sysctl *op);
+long sysctl_perfc_op(struct vcpu *v, struct xen_sysctl *op);
 
 /* sysctl_domains.c */
 long sysctl_getdomaininfolist(struct vcpu *v, struct xen_sysctl *op);

@@ -7,6 +7,7 @@
 
 #include <hv/arch/vcpu.h>
 #include <hv/bitmap.h>
+#include <hv/counters.h>
 #include <hv/guest_tlb.h>
 #include <hv/lock.h>
 #include <hv/sched.h>
@@ -24,8 +25,6 @@ enum vcpu_pause_flag {
     VCPU_IN_SHUTDOWN = 1u << 2, /* the domain shut down */
     VCPU_WAIT_SIPI = 1u << 3,   /* INIT received */
 };
-
-#define VCPU_EXIT_COUNTERS 256
 
 struct vcpu {
     unsigned id;
@@ -57,7 +56,7 @@ struct vcpu {
 
     struct guest_tlb_entry guest_tlb[GUEST_TLB_ENTRIES]; /* of the domain's p2m lock */
 
-    uint64_t exit_count[VCPU_EXIT_COUNTERS]; /* by exit code, modulo */
+    uint64_t exit_count[COUNTERS_EXITS]; /* as the CPU's */
     uint64_t hypercall_count;
     struct vcpu_arch arch;
 };

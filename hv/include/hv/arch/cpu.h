@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <hv/counters.h>
 #include <hv/list.h>
 #include <hv/lock.h>
 #include <hv/types.h>
@@ -41,8 +42,8 @@ struct cpu {
     struct svm_cpu *svm;          /* host save area, ASIDs: svm/svm.c */
     uint8_t held_ranks[16];       /* debug builds: ranks of the locks held */
     unsigned held_count;
-    uint64_t irq_count;
     uint64_t nmi_count; /* NMIs that nobody sent */
+    struct counters counters;
 };
 
 extern struct cpu *cpus[MAX_CPUS];
