@@ -260,9 +260,7 @@ void trace_set_event_mask(uint32_t mask)
 
 void trace_set_cpu_mask(const unsigned long *mask)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(cpu_mask); i++) {
-        WRITE_ONCE(cpu_mask[i], mask[i]);
-    }
+    memcpy(cpu_mask, mask, sizeof(cpu_mask));
 }
 
 void trace_get_info(uint64_t *info_mfn, uint32_t *info_bytes, uint32_t *mask)
