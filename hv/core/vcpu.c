@@ -176,21 +176,27 @@ void vcpu_evtchn_upcall(struct vcpu *v)
     vcpu_kick(v); /* whatever the vLAPIC thinks of the vector, SCHEDOP_block ends with the event */
 }
 
-void vcpu_wait_flushed(struct vcpu *v, uint64_t gen)
+/* The CPU that runs v's guest code now; NULL if none does. */
+static struct cpu *guest_cpu(const struct vcpu *v)
 {
     int cpu = READ_ONCE(v->running_on);
-    struct cpu *c;
+    struct cpu *c = cpu >= 0 ? cpus[cpu] : NULL;
 
-    if (cpu < 0) {
-        return;
+    return c != NULL && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) && READ_ONCE(c->current) == v ? c : NULL;
+}
+
+void vcpu_start_flush(struct vcpu *v)
+{
+    struct cpu *c = guest_cpu(v);
+
+    if (c != NULL) {
+        arch_send_kick(c);
     }
-    c = cpus[cpu];
-    if (!__atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) || READ_ONCE(c->current) != v) {
-        return;
-    }
-    arch_send_kick(c);
-    while (__atomic_load_n(&c->in_guest, __ATOMIC_ACQUIRE) && READ_ONCE(c->current) == v &&
-           __atomic_load_n(&v->arch.flush_gen, __ATOMIC_ACQUIRE) < gen) {
+}
+
+void vcpu_wait_flushed(struct vcpu *v, uint64_t gen)
+{
+    while (__atomic_load_n(&v->arch.flush_gen, __ATOMIC_ACQUIRE) < gen && guest_cpu(v) != NULL) {
         cpu_relax();
     }
 }
