@@ -17,6 +17,7 @@
 #include <hv/evtchn.h>
 #include <hv/frame.h>
 #include <hv/grant.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
@@ -274,6 +275,18 @@ int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, b
 struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id)
 {
     return vcpu_id < d->max_vcpus ? d->vcpus[vcpu_id] : NULL;
+}
+
+/* As in Xen events are not carried over: who changes its mode begins anew. */
+void domain_latch_width(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    bool is_32bit = guest_is_narrow(v);
+
+    if (READ_ONCE(d->is_32bit) != is_32bit) {
+        WRITE_ONCE(d->is_32bit, is_32bit);
+        time_update_wallclock(d);
+    }
 }
 
 /* The nodes of the CPUs that v may run on; of those it would rather run on, if there are any. */

@@ -6,7 +6,7 @@
 #include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/frame.h>
-#include <hv/guest_copy.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/p2m.h>
 #include <hv/string.h>
@@ -218,12 +218,25 @@ static void write_area(struct vcpu *v, size_t offset, const void *data, size_t s
     }
 }
 
+/* All of it in the layout that the guest registered. */
+static void write_runstate(struct vcpu *v, const struct vcpu_runstate_info *info)
+{
+    char narrow[GUEST_NARROW_MAX];
+
+    if (v->runstate_is_narrow) {
+        write_area(v, 0, narrow, guest_struct_narrow(narrow, info, LAYOUT_RUNSTATE));
+    } else {
+        write_area(v, 0, info, sizeof(*info));
+    }
+}
+
 /* With VMASST_TYPE_runstate_update_flag the guest can see that an update is under way (xen/vcpu.h). */
 static void publish_locked(struct vcpu *v)
 {
     struct vcpu_runstate_info info = v->runstate;
     bool is_flagged = v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag);
-    const size_t entry_offset = offsetof(struct vcpu_runstate_info, state_entry_time);
+    const size_t entry_offset =
+        v->runstate_is_narrow ? sizeof(uint32_t) : offsetof(struct vcpu_runstate_info, state_entry_time);
 
     if (v->runstate_area == 0) {
         return;
@@ -233,7 +246,7 @@ static void publish_locked(struct vcpu *v)
         write_area(v, entry_offset, &info.state_entry_time, sizeof(info.state_entry_time));
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
-    write_area(v, 0, &info, sizeof(info));
+    write_runstate(v, &info);
     if (is_flagged) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;

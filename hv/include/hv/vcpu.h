@@ -40,6 +40,7 @@ struct vcpu {
     struct spinlock time_lock;
     uint64_t runstate_area;  /* guest-linear address, 0: none */
     mfn_t runstate_mfn[2];   /* its pages, pinned at registration */
+    bool runstate_is_narrow; /* it has the 32-bit layout: its registrar ran such code */
     uint64_t time_area;      /* secondary vcpu_time_info, guest-linear, 0: none */
     mfn_t time_area_mfn;
 
