@@ -164,7 +164,7 @@ static void give_to_heap(uint64_t start, uint64_t end)
         unsigned node = node_of(start, &part_end);
 
         part_end = MAX(ROUND_DOWN(part_end, PAGE_SIZE), start + PAGE_SIZE);
-        frame_add_range(mfn(start >> PAGE_SHIFT), mfn(part_end >> PAGE_SHIFT), node, true);
+        frame_add_range(mfn(start >> PAGE_SHIFT), mfn(part_end >> PAGE_SHIFT), node, FRAME_STALE);
         start = part_end;
     }
 }

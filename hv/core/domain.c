@@ -17,6 +17,7 @@
 #include <hv/evtchn.h>
 #include <hv/frame.h>
 #include <hv/grant.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
@@ -274,6 +275,42 @@ int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, b
 struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id)
 {
     return vcpu_id < d->max_vcpus ? d->vcpus[vcpu_id] : NULL;
+}
+
+/* As in Xen events are not carried over: who changes its mode begins anew. */
+void domain_latch_width(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    bool is_32bit = guest_is_narrow(v);
+
+    if (READ_ONCE(d->is_32bit) != is_32bit) {
+        WRITE_ONCE(d->is_32bit, is_32bit);
+        time_update_wallclock(d);
+    }
+}
+
+/* The nodes of the CPUs that v may run on; of those it would rather run on, if there are any. */
+static uint32_t vcpu_nodes(const struct vcpu *v)
+{
+    uint32_t hard = 0, soft = 0;
+
+    for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
+        uint32_t node = bit_test(v->sched.hard_affinity, cpu) ? 1U << cpus[cpu]->node : 0;
+
+        hard |= node;
+        soft |= bit_test(v->sched.soft_affinity, cpu) ? node : 0;
+    }
+    return soft != 0 ? soft : hard;
+}
+
+void domain_update_nodes(struct domain *d)
+{
+    uint32_t nodes = d->node_affinity;
+
+    for (unsigned i = 0; i < d->max_vcpus && d->node_affinity == 0; i++) {
+        nodes |= d->vcpus[i] != NULL ? vcpu_nodes(d->vcpus[i]) : 0;
+    }
+    WRITE_ONCE(d->memory_nodes, nodes);
 }
 
 #define for_each_vcpu(d, v)                                                                        \

@@ -38,7 +38,7 @@ static bool select_port(struct vcpu *v, uint32_t n)
         return bit_test_and_set_atomic(&v->vcpu_info->evtchn_pending_sel, n / BITS_PER_LONG);
     }
     compat = (uint32_t *)((char *)v->vcpu_info + COMPAT_SELECTOR_OFFSET);
-    bit = 1u << (n / COMPAT_WORD_BITS);
+    bit = 1u << (n / COMPAT_WORD_BITS % COMPAT_WORD_BITS);
     return __atomic_fetch_or(compat, bit, __ATOMIC_SEQ_CST) & bit;
 }
 

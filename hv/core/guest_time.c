@@ -13,6 +13,16 @@
 
 #define NS_PER_S 1000000000UL
 
+/* Where the wall clock is in a shared_info: the version, seconds and nanoseconds in a row; and, with the
+ * 32-bit layout at the end of arch_shared_info, the seconds' upper half. */
+struct wallclock_place {
+    size_t at, high;
+};
+
+static const struct wallclock_place place_64 = {offsetof(struct shared_info, wc_version),
+                                                offsetof(struct shared_info, wc_sec_hi)};
+static const struct wallclock_place place_32 = {2304, 2340};
+
 static void write_time(struct vcpu_time_info *to, const struct vcpu_time_info *from)
 {
     uint32_t version = (READ_ONCE(to->version) | 1) + 2;
@@ -50,16 +60,21 @@ void time_update_vcpu(struct vcpu *v)
 
 void time_update_wallclock(struct domain *d)
 {
-    struct shared_info *s = d->shared_info;
+    const struct wallclock_place *place = d->is_32bit ? &place_32 : &place_64;
+    uint32_t *clock = (uint32_t *)((char *)d->shared_info + place->at);
+    uint32_t *seconds_high = (uint32_t *)((char *)d->shared_info + place->high);
     uint64_t base = wallclock_base_ns() + (uint64_t)d->wallclock_offset_s * NS_PER_S - d->time_offset_ns;
-    uint32_t version = (READ_ONCE(s->wc_version) | 1) + 2;
     uint64_t seconds = base / NS_PER_S;
+    uint32_t version;
 
-    WRITE_ONCE(s->wc_version, version);
+    spin_lock(&d->lock);
+    version = (READ_ONCE(clock[0]) | 1) + 2;
+    WRITE_ONCE(clock[0], version);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    s->wc_sec = (uint32_t)seconds;
-    s->wc_sec_hi = seconds >> 32;
-    s->wc_nsec = base % NS_PER_S;
+    clock[1] = (uint32_t)seconds;
+    clock[2] = base % NS_PER_S;
+    *seconds_high = seconds >> 32;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    WRITE_ONCE(s->wc_version, version + 1);
+    WRITE_ONCE(clock[0], version + 1);
+    spin_unlock(&d->lock);
 }

@@ -167,6 +167,7 @@ void sched_wake(struct vcpu *v)
         trace(TRC_SCHED_WAKE, v->domain->domid, v->id);
         vcpu_runstate_change(v, RUNSTATE_runnable, now_ns());
         enqueue(v);
+        __atomic_thread_fence(__ATOMIC_SEQ_CST); /* who tickles for v, we or sched_released()? */
         tickle(v);
     }
     spin_unlock(&runq.lock);
@@ -179,6 +180,10 @@ static int stopped_runstate(const struct vcpu *v)
 
 void sched_sleep(struct vcpu *v, bool sync)
 {
+    if (v == current_vcpu() && !v->sched.is_queued) { /* its CPU is at work here */
+        cpu_raise(this_cpu(), CPU_WORK_SCHED);
+        return;
+    }
     spin_lock(&runq.lock);
     if (!vcpu_is_runnable(v)) {
         if (v->sched.is_queued) {
@@ -190,7 +195,7 @@ void sched_sleep(struct vcpu *v, bool sync)
     }
     spin_unlock(&runq.lock);
 
-    while (sync && v != current_vcpu() && __atomic_load_n(&v->running_on, __ATOMIC_ACQUIRE) >= 0 &&
+    while (sync && __atomic_load_n(&v->running_on, __ATOMIC_ACQUIRE) >= 0 &&
            !vcpu_is_runnable(v)) {
         cpu_relax();
     }
@@ -236,12 +241,15 @@ void sched_set_affinity(struct vcpu *v, const unsigned long *hard, const unsigne
 
 void sched_released(struct vcpu *v)
 {
-    spin_lock(&runq.lock);
-    __atomic_store_n(&v->running_on, -1, __ATOMIC_RELEASE);
-    if (v->sched.is_queued) {
-        tickle(v); /* others may have passed it over while its registers were here */
+    /* Others may have passed it over in the queue while its registers were here. */
+    __atomic_store_n(&v->running_on, -1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&v->sched.is_queued, __ATOMIC_SEQ_CST)) {
+        spin_lock(&runq.lock);
+        if (v->sched.is_queued) {
+            tickle(v);
+        }
+        spin_unlock(&runq.lock);
     }
-    spin_unlock(&runq.lock);
     if (vcpu_has_flag(v, VCPU_IN_SHUTDOWN)) {
         domain_check_shutdown(v->domain);
     }

@@ -6,7 +6,7 @@
 #include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/frame.h>
-#include <hv/guest_copy.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/p2m.h>
 #include <hv/string.h>
@@ -177,21 +177,27 @@ void vcpu_evtchn_upcall(struct vcpu *v)
     vcpu_kick(v); /* whatever the vLAPIC thinks of the vector, SCHEDOP_block ends with the event */
 }
 
-void vcpu_wait_flushed(struct vcpu *v, uint64_t gen)
+/* The CPU that runs v's guest code now; NULL if none does. */
+static struct cpu *guest_cpu(const struct vcpu *v)
 {
     int cpu = READ_ONCE(v->running_on);
-    struct cpu *c;
+    struct cpu *c = cpu >= 0 ? cpus[cpu] : NULL;
 
-    if (cpu < 0) {
-        return;
+    return c != NULL && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) && READ_ONCE(c->current) == v ? c : NULL;
+}
+
+void vcpu_start_flush(struct vcpu *v)
+{
+    struct cpu *c = guest_cpu(v);
+
+    if (c != NULL) {
+        arch_send_kick(c);
     }
-    c = cpus[cpu];
-    if (!__atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) || READ_ONCE(c->current) != v) {
-        return;
-    }
-    arch_send_kick(c);
-    while (__atomic_load_n(&c->in_guest, __ATOMIC_ACQUIRE) && READ_ONCE(c->current) == v &&
-           __atomic_load_n(&v->arch.flush_gen, __ATOMIC_ACQUIRE) < gen) {
+}
+
+void vcpu_wait_flushed(struct vcpu *v, uint64_t gen)
+{
+    while (__atomic_load_n(&v->arch.flush_gen, __ATOMIC_ACQUIRE) < gen && guest_cpu(v) != NULL) {
         cpu_relax();
     }
 }
@@ -213,12 +219,25 @@ static void write_area(struct vcpu *v, size_t offset, const void *data, size_t s
     }
 }
 
+/* All of it in the layout that the guest registered. */
+static void write_runstate(struct vcpu *v, const struct vcpu_runstate_info *info)
+{
+    char narrow[GUEST_NARROW_MAX];
+
+    if (v->runstate_is_narrow) {
+        write_area(v, 0, narrow, guest_struct_narrow(narrow, info, LAYOUT_RUNSTATE));
+    } else {
+        write_area(v, 0, info, sizeof(*info));
+    }
+}
+
 /* With VMASST_TYPE_runstate_update_flag the guest can see that an update is under way (xen/vcpu.h). */
 static void publish_locked(struct vcpu *v)
 {
     struct vcpu_runstate_info info = v->runstate;
     bool is_flagged = v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag);
-    const size_t entry_offset = offsetof(struct vcpu_runstate_info, state_entry_time);
+    const size_t entry_offset =
+        v->runstate_is_narrow ? sizeof(uint32_t) : offsetof(struct vcpu_runstate_info, state_entry_time);
 
     if (v->runstate_area == 0) {
         return;
@@ -228,7 +247,7 @@ static void publish_locked(struct vcpu *v)
         write_area(v, entry_offset, &info.state_entry_time, sizeof(info.state_entry_time));
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
-    write_area(v, 0, &info, sizeof(info));
+    write_runstate(v, &info);
     if (is_flagged) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;

@@ -198,7 +198,7 @@ void fake_host_init(void)
         panic("fake: no memory");
     }
     frame_init(calloc(frames, sizeof(struct frame)), frames);
-    frame_add_range(mfn(1), mfn(frames), 0, false);
+    frame_add_range(mfn(1), mfn(frames), 0, FRAME_CLEAN);
 
     boot_options.log_level = LOG_WARN;
     host_tsc_khz = 1000000;

@@ -73,10 +73,12 @@ void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
     v->arch.xcr0 = xcr0;
 }
 
+unsigned fake_code_bits = 64;
+
 unsigned arch_vcpu_code_bits(const struct vcpu *v)
 {
     (void)v;
-    return 64;
+    return fake_code_bits;
 }
 
 uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)

@@ -259,13 +259,14 @@ long domctl_setnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl 
     if (nodes[0] == 0) {
         return -XEN_EINVAL;
     }
-    d->node_affinity = (uint32_t)nodes[0];
+    d->node_affinity = nodes[0] == online_nodes() ? 0 : (uint32_t)nodes[0];
+    domain_update_nodes(d);
     return 0;
 }
 
 long domctl_getnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    unsigned long nodes = d->node_affinity != 0 ? d->node_affinity : online_nodes();
+    unsigned long nodes = d->memory_nodes != 0 ? d->memory_nodes : online_nodes();
 
     return control_bitmap_out(v, &op->u.nodeaffinity.nodemap, &nodes, 64);
 }

@@ -80,6 +80,7 @@ long domctl_setvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
         return -XEN_EINVAL; /* it could never run */
     }
     sched_set_affinity(v, sets_hard ? hard : NULL, sets_soft ? soft : NULL);
+    domain_update_nodes(d);
 
     if (sets_hard && control_bitmap_out(caller, &request->cpumap_hard, effective, MAX_CPUS) != 0) {
         return -XEN_EFAULT;

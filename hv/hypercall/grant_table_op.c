@@ -7,12 +7,19 @@
  */
 #include <hv/domain.h>
 #include <hv/grant.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
 
 /* Operations done before the call restarts, so that interrupts are not held up. */
 #define RESTART_AFTER 64U
+
+/* See hv/guest_struct.h; the others are the same for 32-bit callers. */
+#define LAYOUT_SETUP_TABLE   "hwhp"
+#define LAYOUT_STATUS_FRAMES "whhp"
+#define LAYOUT_COPY          "phh|phh|hhh"
+#define LAYOUT_TRANSFER      "phwh"
 
 union chunk {
     struct gnttab_map_grant_ref map[GRANT_BATCH];
@@ -80,26 +87,60 @@ static void refuse_replace(struct domain *d, union chunk *c, unsigned count)
     }
 }
 
-static long for_chunks(struct vcpu *v, uint64_t arg, unsigned count, size_t size,
+/* n elements that lie in our memory as a 64-bit caller has them. */
+static int chunk_in(struct vcpu *v, union chunk *c, uint64_t address, unsigned n, size_t size, const char *layout)
+{
+    size_t guest_size;
+    int rc = 0;
+
+    if (layout == NULL || !guest_is_narrow(v)) {
+        return guest_copy_in(v, c, address, n * size);
+    }
+    guest_size = guest_struct_size(v, size, layout);
+    for (unsigned i = 0; i < n && rc == 0; i++) {
+        rc = guest_struct_in(v, (char *)c + i * size, size, address + i * guest_size, layout);
+    }
+    return rc;
+}
+
+static int chunk_out(struct vcpu *v, uint64_t address, const union chunk *c, unsigned n, size_t size,
+                     const char *layout)
+{
+    size_t guest_size;
+    int rc = 0;
+
+    if (layout == NULL || !guest_is_narrow(v)) {
+        return guest_copy_out(v, address, c, n * size);
+    }
+    guest_size = guest_struct_size(v, size, layout);
+    for (unsigned i = 0; i < n && rc == 0; i++) {
+        rc = guest_struct_out(v, address + i * guest_size, (const char *)c + i * size, size, layout);
+    }
+    return rc;
+}
+
+/* layout: NULL where it is the same for every caller. */
+static long for_chunks(struct vcpu *v, uint64_t arg, unsigned count, size_t size, const char *layout,
                        void (*perform)(struct domain *d, union chunk *c, unsigned count))
 {
+    size_t guest_size = layout == NULL ? size : guest_struct_size(v, size, layout);
     union chunk c;
     unsigned done = 0;
 
     while (done < count) {
         unsigned n = MIN(count - done, GRANT_BATCH);
-        uint64_t address = arg + (uint64_t)done * size;
+        uint64_t address = arg + (uint64_t)done * guest_size;
 
         if (done != 0 && (done >= RESTART_AFTER || hypercall_should_restart())) {
             hypercall_set_arg(v, 1, address);
             hypercall_set_arg(v, 2, count - done);
             return HYPERCALL_RESTART;
         }
-        if (guest_copy_in(v, &c, address, n * size) != 0) {
+        if (chunk_in(v, &c, address, n, size, layout) != 0) {
             return -XEN_EFAULT;
         }
         perform(v->domain, &c, n);
-        if (guest_copy_out(v, address, &c, n * size) != 0) {
+        if (chunk_out(v, address, &c, n, size, layout) != 0) {
             return -XEN_EFAULT;
         }
         done += n;
@@ -134,15 +175,15 @@ static long op_query_size(struct vcpu *v, uint64_t arg)
     return guest_copy_out(v, arg, &op, sizeof(op));
 }
 
-/* Writes `count` frame addresses. An auto-translated guest chooses itself where its frames are
- * (XENMEM_add_to_physmap), so there is none to be told. */
-static int write_no_frames(struct vcpu *v, uint64_t list, uint32_t count)
+/* Writes `count` frame addresses of such a size. An auto-translated guest chooses itself where its frames
+ * are (XENMEM_add_to_physmap), so there is none to be told. */
+static int write_no_frames(struct vcpu *v, uint64_t list, uint32_t count, size_t size)
 {
     const uint64_t none = ~0UL;
     int rc = 0;
 
     for (uint32_t i = 0; i < count && rc == 0; i++) {
-        rc = guest_copy_out(v, list + i * sizeof(none), &none, sizeof(none));
+        rc = guest_copy_out(v, list + i * size, &none, size);
     }
     return rc;
 }
@@ -152,7 +193,7 @@ static long op_setup_table(struct vcpu *v, uint64_t arg)
     struct gnttab_setup_table op;
     struct domain *d;
 
-    if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
+    if (guest_struct_in(v, &op, sizeof(op), arg, LAYOUT_SETUP_TABLE) != 0) {
         return -XEN_EFAULT;
     }
     d = target_get(v, op.dom, &op.status);
@@ -160,10 +201,11 @@ static long op_setup_table(struct vcpu *v, uint64_t arg)
         op.status = grant_grow(d, op.nr_frames) == 0 ? GNTST_okay : GNTST_general_error;
         domain_put(d);
     }
-    if (op.status == GNTST_okay && write_no_frames(v, guest_address(op.frame_list), op.nr_frames) != 0) {
+    if (op.status == GNTST_okay &&
+        write_no_frames(v, guest_address(op.frame_list), op.nr_frames, guest_is_narrow(v) ? 4 : 8) != 0) {
         return -XEN_EFAULT;
     }
-    return guest_copy_out(v, arg, &op, sizeof(op));
+    return guest_struct_out(v, arg, &op, sizeof(op), LAYOUT_SETUP_TABLE);
 }
 
 static long op_get_status_frames(struct vcpu *v, uint64_t arg)
@@ -172,7 +214,7 @@ static long op_get_status_frames(struct vcpu *v, uint64_t arg)
     uint32_t frames, max_frames, status_frames = 0;
     struct domain *d;
 
-    if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
+    if (guest_struct_in(v, &op, sizeof(op), arg, LAYOUT_STATUS_FRAMES) != 0) {
         return -XEN_EFAULT;
     }
     d = target_get(v, op.dom, &op.status);
@@ -181,10 +223,10 @@ static long op_get_status_frames(struct vcpu *v, uint64_t arg)
         op.status = op.nr_frames <= status_frames ? GNTST_okay : GNTST_general_error;
         domain_put(d);
     }
-    if (op.status == GNTST_okay && write_no_frames(v, guest_address(op.frame_list), op.nr_frames) != 0) {
+    if (op.status == GNTST_okay && write_no_frames(v, guest_address(op.frame_list), op.nr_frames, sizeof(uint64_t)) != 0) {
         return -XEN_EFAULT;
     }
-    return guest_copy_out(v, arg, &op, sizeof(op));
+    return guest_struct_out(v, arg, &op, sizeof(op), LAYOUT_STATUS_FRAMES);
 }
 
 static long op_set_version(struct vcpu *v, uint64_t arg)
@@ -234,17 +276,17 @@ long grant_table_op(struct vcpu *v, unsigned cmd, uint64_t arg, unsigned count)
     }
     switch (cmd) {
     case GNTTABOP_map_grant_ref:
-        return for_chunks(v, arg, count, sizeof(struct gnttab_map_grant_ref), do_map);
+        return for_chunks(v, arg, count, sizeof(struct gnttab_map_grant_ref), NULL, do_map);
     case GNTTABOP_unmap_grant_ref:
-        return for_chunks(v, arg, count, sizeof(struct gnttab_unmap_grant_ref), do_unmap);
+        return for_chunks(v, arg, count, sizeof(struct gnttab_unmap_grant_ref), NULL, do_unmap);
     case GNTTABOP_copy:
-        return for_chunks(v, arg, count, sizeof(struct gnttab_copy), do_copy);
+        return for_chunks(v, arg, count, sizeof(struct gnttab_copy), LAYOUT_COPY, do_copy);
     case GNTTABOP_swap_grant_ref:
-        return for_chunks(v, arg, count, sizeof(struct gnttab_swap_grant_ref), do_swap);
+        return for_chunks(v, arg, count, sizeof(struct gnttab_swap_grant_ref), NULL, do_swap);
     case GNTTABOP_transfer:
-        return for_chunks(v, arg, count, sizeof(struct gnttab_transfer), refuse_transfer);
+        return for_chunks(v, arg, count, sizeof(struct gnttab_transfer), LAYOUT_TRANSFER, refuse_transfer);
     case GNTTABOP_unmap_and_replace:
-        return for_chunks(v, arg, count, sizeof(struct gnttab_unmap_and_replace), refuse_replace);
+        return for_chunks(v, arg, count, sizeof(struct gnttab_unmap_and_replace), NULL, refuse_replace);
     case GNTTABOP_query_size:
         return single(v, arg, count, op_query_size);
     case GNTTABOP_setup_table:

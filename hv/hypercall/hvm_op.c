@@ -75,6 +75,9 @@ static long set_param(struct vcpu *v, uint64_t arg)
         rc = -XEN_EPERM;
     } else if (param.index == HVM_PARAM_CALLBACK_IRQ) {
         rc = set_callback(d, param.value);
+        if (rc == 0 && d == v->domain) {
+            domain_latch_width(v);
+        }
     }
     if (rc == 0) {
         WRITE_ONCE(d->params[param.index], param.value);

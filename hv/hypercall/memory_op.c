@@ -6,6 +6,7 @@
 #include <hv/boot.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/memory_op.h>
 #include <hv/vcpu.h>
@@ -15,6 +16,11 @@
 #define CMD_MASK ((1U << CMD_BITS) - 1)
 
 #define MAX_EXTENTS (1UL << (32 - CMD_BITS))
+
+/* See hv/guest_struct.h. */
+#define LAYOUT_RESERVATION "ppwwh"
+#define LAYOUT_MAP         "wp"
+#define LAYOUT_FOREIGN_MAP "h|wp"
 
 long memory_op_restart(struct vcpu *v, unsigned cmd, uint64_t done)
 {
@@ -86,7 +92,7 @@ static long reservation(struct vcpu *v, unsigned cmd, uint64_t start, uint64_t a
     uint64_t i;
     long rc;
 
-    if (guest_copy_in(v, &r, arg, sizeof(r)) != 0) {
+    if (guest_struct_in(v, &r, sizeof(r), arg, LAYOUT_RESERVATION) != 0) {
         return -XEN_EFAULT;
     }
     if (r.nr_extents > MAX_EXTENTS || start > r.nr_extents) {
@@ -106,8 +112,7 @@ static long reservation(struct vcpu *v, unsigned cmd, uint64_t start, uint64_t a
             rc = memory_op_restart(v, cmd, i);
             break;
         }
-        if (guest_copy_in(v, &gfn_number, guest_address(r.extent_start) + i * sizeof(gfn_number),
-                          sizeof(gfn_number)) != 0 ||
+        if (guest_ulong_in(v, &gfn_number, guest_address(r.extent_start), i) != 0 ||
             !do_extent(d, cmd, gfn(gfn_number), &r)) {
             break;
         }
@@ -153,7 +158,7 @@ static long set_memory_map(struct vcpu *v, uint64_t arg)
     struct domain *d;
     long rc;
 
-    if (guest_copy_in(v, &request, arg, sizeof(request)) != 0) {
+    if (guest_struct_in(v, &request, sizeof(request), arg, LAYOUT_FOREIGN_MAP) != 0) {
         return -XEN_EFAULT;
     }
     if (request.map.nr_entries > ARRAY_SIZE(map->entries)) {
@@ -188,12 +193,12 @@ static long copy_map_out(struct vcpu *v, uint64_t arg, const void *entries, uint
 {
     struct xen_memory_map map;
 
-    if (guest_copy_in(v, &map, arg, sizeof(map)) != 0) {
+    if (guest_struct_in(v, &map, sizeof(map), arg, LAYOUT_MAP) != 0) {
         return -XEN_EFAULT;
     }
     map.nr_entries = MIN(map.nr_entries, count);
     if (guest_copy_out(v, guest_address(map.buffer), entries, map.nr_entries * MAP_ENTRY_SIZE) != 0 ||
-        guest_copy_out(v, arg, &map, sizeof(map)) != 0) {
+        guest_struct_out(v, arg, &map, sizeof(map), LAYOUT_MAP) != 0) {
         return -XEN_EFAULT;
     }
     return 0;
@@ -283,7 +288,7 @@ static long claim_pages(struct vcpu *v, uint64_t arg)
     if (!v->domain->is_privileged) {
         return -XEN_EPERM;
     }
-    if (guest_copy_in(v, &r, arg, sizeof(r)) != 0) {
+    if (guest_struct_in(v, &r, sizeof(r), arg, LAYOUT_RESERVATION) != 0) {
         return -XEN_EFAULT;
     }
     return r.nr_extents <= frame_free_count(NODE_ANY) ? 0 : -XEN_ENOMEM;

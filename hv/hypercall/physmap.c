@@ -6,10 +6,17 @@
 #include <hv/domain.h>
 #include <hv/frame.h>
 #include <hv/grant.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/memory_op.h>
 #include <hv/vcpu.h>
 #include <xen/memory.h>
+
+/* See hv/guest_struct.h. */
+#define LAYOUT_ADD      "hhwpp"
+#define LAYOUT_BATCH    "hhhhppp"
+#define LAYOUT_REMOVE   "hp"
+#define LAYOUT_RESOURCE "hhwwwqp"
 
 /* Puts the frame at g; the reference goes to the entry, or is dropped when that fails. */
 static long place(struct domain *d, uint64_t g, mfn_t m, unsigned flags)
@@ -134,7 +141,7 @@ static long add_range(struct vcpu *v, struct domain *d, struct xen_add_to_physma
         add->gpfn++;
         add->size--;
         if (add->size != 0 && hypercall_should_restart()) {
-            return guest_copy_out(v, arg, add, sizeof(*add)) != 0 ? -XEN_EFAULT : HYPERCALL_RESTART;
+            return guest_struct_out(v, arg, add, sizeof(*add), LAYOUT_ADD) != 0 ? -XEN_EFAULT : HYPERCALL_RESTART;
         }
     }
     return 0;
@@ -146,7 +153,7 @@ long memory_op_add_to_physmap(struct vcpu *v, uint64_t arg)
     struct domain *d;
     long rc;
 
-    if (guest_copy_in(v, &add, arg, sizeof(add)) != 0) {
+    if (guest_struct_in(v, &add, sizeof(add), arg, LAYOUT_ADD) != 0) {
         return -XEN_EFAULT;
     }
     if (add.space == XENMAPSPACE_gmfn_foreign) { /* only by batch, which names the other domain */
@@ -167,8 +174,8 @@ static long batch_one(struct vcpu *v, struct domain *d, const struct xen_add_to_
     uint64_t idx, g;
     int error;
 
-    if (guest_copy_in(v, &idx, guest_address(batch->idxs) + i * sizeof(idx), sizeof(idx)) != 0 ||
-        guest_copy_in(v, &g, guest_address(batch->gpfns) + i * sizeof(g), sizeof(g)) != 0) {
+    if (guest_ulong_in(v, &idx, guest_address(batch->idxs), i) != 0 ||
+        guest_ulong_in(v, &g, guest_address(batch->gpfns), i) != 0) {
         return -XEN_EFAULT;
     }
     error = (int)add_one(v, d, batch->space, batch->u.foreign_domid, idx, g);
@@ -181,7 +188,7 @@ long memory_op_add_to_physmap_batch(struct vcpu *v, uint64_t start, uint64_t arg
     struct domain *d;
     long rc;
 
-    if (guest_copy_in(v, &batch, arg, sizeof(batch)) != 0) {
+    if (guest_struct_in(v, &batch, sizeof(batch), arg, LAYOUT_BATCH) != 0) {
         return -XEN_EFAULT;
     }
     if (start > batch.size || batch.space == XENMAPSPACE_gmfn_range ||
@@ -209,7 +216,7 @@ long memory_op_remove_from_physmap(struct vcpu *v, uint64_t arg)
     struct domain *d;
     long rc;
 
-    if (guest_copy_in(v, &remove, arg, sizeof(remove)) != 0) {
+    if (guest_struct_in(v, &remove, sizeof(remove), arg, LAYOUT_REMOVE) != 0) {
         return -XEN_EFAULT;
     }
     d = domain_get_for(v, remove.domid, &rc);
@@ -242,7 +249,7 @@ static long resource_size(struct vcpu *v, struct domain *d, struct xen_mem_acqui
 
     grant_frame_counts(d, &frames, &max_frames, &status_frames);
     r->nr_frames = r->id == XENMEM_resource_grant_table_id_status ? max_frames / 8 + 1 : max_frames;
-    return guest_copy_out(v, arg, r, sizeof(*r));
+    return guest_struct_out(v, arg, r, sizeof(*r), LAYOUT_RESOURCE);
 }
 
 static long acquire_one(struct vcpu *v, struct domain *d, const struct xen_mem_acquire_resource *r, uint64_t i)
@@ -251,7 +258,7 @@ static long acquire_one(struct vcpu *v, struct domain *d, const struct xen_mem_a
     mfn_t m;
     int rc;
 
-    if (guest_copy_in(v, &g, guest_address(r->frame_list) + i * sizeof(g), sizeof(g)) != 0) {
+    if (guest_ulong_in(v, &g, guest_address(r->frame_list), i) != 0) {
         return -XEN_EFAULT;
     }
     rc = resource_frame(d, r, i, &m);
@@ -264,7 +271,7 @@ long memory_op_acquire_resource(struct vcpu *v, uint64_t start, uint64_t arg)
     struct domain *d;
     long rc = 0;
 
-    if (guest_copy_in(v, &r, arg, sizeof(r)) != 0) {
+    if (guest_struct_in(v, &r, sizeof(r), arg, LAYOUT_RESOURCE) != 0) {
         return -XEN_EFAULT;
     }
     if (!v->domain->is_privileged) {

@@ -2,6 +2,7 @@
 /* HYPERVISOR_sched_op (xen/sched.h). */
 #include <hv/domain.h>
 #include <hv/evtchn.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 #include <hv/time.h>
@@ -9,6 +10,7 @@
 #include <xen/sched.h>
 
 #define POLL_MAX_PORTS 128U
+#define LAYOUT_POLL    "pwq" /* see hv/guest_struct.h */
 
 static bool any_pending(struct domain *d, const evtchn_port_t *ports, unsigned count)
 {
@@ -46,7 +48,7 @@ static long poll(struct vcpu *v, uint64_t arg)
     struct sched_poll poll;
     long rc;
 
-    if (guest_copy_in(v, &poll, arg, sizeof(poll)) != 0) {
+    if (guest_struct_in(v, &poll, sizeof(poll), arg, LAYOUT_POLL) != 0) {
         return -XEN_EFAULT;
     }
     rc = read_ports(v, &poll, ports);

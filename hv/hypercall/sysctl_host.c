@@ -81,13 +81,21 @@ long sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
     return 0;
 }
 
+/* A CPU that has nothing to do sleeps for as long as that is so, and counts when it wakes. */
+static uint64_t idle_time(const struct cpu *c)
+{
+    uint64_t counted = READ_ONCE(c->idle_ns), since = READ_ONCE(c->idle_since), now = now_ns();
+
+    return since != 0 && now > since ? counted + now - since : counted;
+}
+
 long sysctl_getcpuinfo(struct vcpu *v, struct xen_sysctl *op)
 {
     struct xen_sysctl_getcpuinfo *list = &op->u.getcpuinfo;
     uint32_t count = MIN(cpu_count, list->max_cpus);
 
     for (uint32_t cpu = 0; cpu < count; cpu++) {
-        struct xen_sysctl_cpuinfo info = {.idletime = READ_ONCE(cpus[cpu]->idle_ns)};
+        struct xen_sysctl_cpuinfo info = {.idletime = idle_time(cpus[cpu])};
 
         if (guest_copy_out(v, guest_address(list->info) + cpu * sizeof(info), &info, sizeof(info)) != 0) {
             return -XEN_EFAULT;

@@ -7,6 +7,7 @@
 #include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/grant.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/trace.h>
 #include <hv/vcpu.h>
@@ -29,7 +30,7 @@ long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *a)
     case __HYPERVISOR_hvm_op:
         return hvm_op(v, (unsigned)a[0], a[1]);
     case __HYPERVISOR_set_timer_op:
-        return set_timer_op(v, a[0]);
+        return set_timer_op(v, guest_is_narrow(v) ? a[0] | a[1] << 32 : a[0]);
     case __HYPERVISOR_vm_assist:
         return vm_assist_op(v, (unsigned)a[0], (unsigned)a[1]);
     case __HYPERVISOR_console_io:

@@ -4,6 +4,7 @@
 #include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/frame.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/string.h>
 #include <hv/time.h>
@@ -20,6 +21,12 @@ static mfn_t pin_linear(struct vcpu *v, uint64_t linear)
         return MFN_NONE;
     }
     return p2m_get_own_frame(v->domain, gfn(gpa >> PAGE_SHIFT), true);
+}
+
+/* A 32-bit caller's pointer lies in a union with a 64-bit number, whose other half may be anything. */
+static uint64_t area_address(const struct vcpu *caller, uint64_t address)
+{
+    return guest_is_narrow(caller) ? (uint32_t)address : address;
 }
 
 static void put(mfn_t m)
@@ -77,8 +84,8 @@ static long register_runstate(struct vcpu *v, uint64_t arg, struct vcpu *caller)
     if (guest_copy_in(caller, &area, arg, sizeof(area)) != 0) {
         return -XEN_EFAULT;
     }
-    linear = guest_address(area.addr.h);
-    last = linear + sizeof(struct vcpu_runstate_info) - 1;
+    linear = area_address(caller, area.addr.p);
+    last = linear + guest_struct_size(caller, sizeof(struct vcpu_runstate_info), LAYOUT_RUNSTATE) - 1;
     if (linear != 0) {
         pages[0] = pin_linear(caller, linear);
         if (mfn_is_none(pages[0])) {
@@ -96,6 +103,7 @@ static long register_runstate(struct vcpu *v, uint64_t arg, struct vcpu *caller)
     memcpy(old, v->runstate_mfn, sizeof(old));
     memcpy(v->runstate_mfn, pages, sizeof(pages));
     v->runstate_area = linear;
+    v->runstate_is_narrow = guest_is_narrow(caller);
     spin_unlock(&v->time_lock);
     put(old[0]);
     put(old[1]);
@@ -112,7 +120,7 @@ static long register_time_area(struct vcpu *v, uint64_t arg, struct vcpu *caller
     if (guest_copy_in(caller, &area, arg, sizeof(area)) != 0) {
         return -XEN_EFAULT;
     }
-    linear = guest_address(area.addr.h);
+    linear = area_address(caller, area.addr.p);
     if (linear != 0) {
         /* One page: the guest's vDSO reads it from a page of its own. */
         if ((linear & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(struct vcpu_time_info) || linear % 8 != 0) {
@@ -138,7 +146,7 @@ static long get_runstate(struct vcpu *v, uint64_t arg, struct vcpu *caller)
     struct vcpu_runstate_info info;
 
     vcpu_runstate_get(v, &info);
-    return guest_copy_out(caller, arg, &info, sizeof(info));
+    return guest_struct_out(caller, arg, &info, sizeof(info), LAYOUT_RUNSTATE);
 }
 
 static long set_singleshot(struct vcpu *v, uint64_t arg)
@@ -146,7 +154,7 @@ static long set_singleshot(struct vcpu *v, uint64_t arg)
     struct vcpu_set_singleshot_timer set;
     uint64_t now = now_ns() + v->domain->time_offset_ns;
 
-    if (guest_copy_in(v, &set, arg, sizeof(set)) != 0) {
+    if (guest_struct_in(v, &set, sizeof(set), arg, "qw") != 0) {
         return -XEN_EFAULT;
     }
     if ((set.flags & VCPU_SSHOTTMR_future) && set.timeout_abs_ns < now) {

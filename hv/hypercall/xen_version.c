@@ -3,6 +3,7 @@
 #include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/domain.h>
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
@@ -54,7 +55,7 @@ static long platform_parameters(struct vcpu *v, uint64_t arg)
 {
     struct xen_platform_parameters parameters = {.virt_start = DIRECTMAP_BASE};
 
-    return guest_copy_out(v, arg, &parameters, sizeof(parameters));
+    return guest_struct_out(v, arg, &parameters, sizeof(parameters), "p");
 }
 
 static long guest_handle(struct vcpu *v, uint64_t arg)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ticket locks. Debug builds keep the ranks that each CPU holds and panic when a lock is taken out
+ * Ticket locks: who waits longest is next. That takes for granted that whoever waits also runs. In a virtual machine with more
+ * processors than the real one has, each handing over would wait until the very next one is given a turn, with all
+ * others using up theirs in waiting; there a lock goes to whoever sees it free. Debug builds keep the ranks that each CPU holds and panic when a lock is taken out
  * of order, before two CPUs can meet in the wrong order for real.
  */
 #include <hv/arch/cpu.h>
@@ -59,12 +61,38 @@ static void rank_pop(const struct spinlock *lock)
 }
 #endif
 
-static void take(struct spinlock *lock)
-{
-    uint16_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+bool spin_is_unfair;
 
+/* Only if nobody has it or waits for it. */
+static bool take_free(struct spinlock *lock)
+{
+    uint16_t ticket = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE);
+
+    return __atomic_load_n(&lock->next, __ATOMIC_RELAXED) == ticket &&
+           __atomic_compare_exchange_n(&lock->next, &ticket, (uint16_t)(ticket + 1), false, __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+}
+
+static void wait_for(struct spinlock *lock)
+{
+    uint16_t ticket;
+
+    if (spin_is_unfair) {
+        while (!take_free(lock)) {
+            cpu_relax();
+        }
+        return;
+    }
+    ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
     while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
         cpu_relax();
+    }
+}
+
+static void take(struct spinlock *lock)
+{
+    if (unlikely(!take_free(lock))) {
+        wait_for(lock);
     }
 }
 
@@ -88,10 +116,7 @@ void spin_unlock(struct spinlock *lock)
 
 bool spin_trylock(struct spinlock *lock)
 {
-    uint16_t ticket = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE);
-
-    if (!__atomic_compare_exchange_n(&lock->next, &ticket, (uint16_t)(ticket + 1), false,
-                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    if (!take_free(lock)) {
         return false;
     }
     rank_push(lock); /* unchecked: a try cannot deadlock, so the order does not bind it */

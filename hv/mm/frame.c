@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The frame allocator: a binary buddy heap a NUMA node. Free blocks are kept clean and dirty apart;
- * what a domain gave back is dirty until an idle CPU, or the next taker, has scrubbed it. Frame 0 is
- * never in the heap, so index 0 ends a free list.
+ * The frame allocator: a binary buddy heap a NUMA node. Free blocks are kept apart by what is in them:
+ *
+ *   stale --an idle CPU, as long as little is clean--> clean --taken--> given back: dirty
+ *     |                                                  ^                         |
+ *     +---------the taker---> taken <---the taker--------|-----an idle CPU---------+
+ *
+ * Stale is what has been nobody's since power-on: it holds what was there before, so it is scrubbed
+ * before anyone gets it, but not for its own sake: a terabyte of it would keep every CPU busy after boot.
+ * Frame 0 is never in the heap, so index 0 ends a free list.
  */
 #include <hv/frame.h>
 
@@ -14,33 +20,40 @@
 
 #define REFS_MAX 0x7fffffffU
 
+#define CLEAN_RESERVE (512UL << 20 >> PAGE_SHIFT) /* frames a node that idle CPUs keep ready */
+
 struct heap {
     struct spinlock lock; /* protects everything here and the free frames' links */
-    uint32_t lists[2][MAX_ORDER + 1]; /* [dirty][order]: first block */
-    uint64_t free_count, dirty_count, total_count;
+    uint32_t lists[FRAME_CONTENTS][MAX_ORDER + 1]; /* first block */
+    uint64_t free[FRAME_CONTENTS];
+    uint64_t total_count;
+    bool is_being_scrubbed; /* atomic: one CPU at a time, the others had better sleep */
 };
 
 struct frame *frame_table;
 uint64_t frame_limit;
 
 static struct heap heaps[MAX_NODES];
+static uint32_t nodes_with_memory;
 
 void frame_init(struct frame *table, uint64_t limit)
 {
     frame_table = table;
     frame_limit = limit;
+    nodes_with_memory = 0;
+    memset(heaps, 0, sizeof(heaps));
     for (unsigned node = 0; node < MAX_NODES; node++) {
         spin_init(&heaps[node].lock, LOCK_RANK_HEAP);
     }
 }
 
-static void block_push(struct heap *h, uint64_t index, unsigned order, bool is_dirty)
+static void block_push(struct heap *h, uint64_t index, unsigned order, enum frame_contents contents)
 {
     struct frame *f = &frame_table[index];
-    uint32_t *first = &h->lists[is_dirty][order];
+    uint32_t *first = &h->lists[contents][order];
 
     f->head = 1;
-    f->dirty = is_dirty;
+    f->contents = contents;
     f->owner = order;
     f->prev = 0;
     f->next = *first;
@@ -57,7 +70,7 @@ static void block_remove(struct heap *h, uint64_t index)
     if (f->prev != 0) {
         frame_table[f->prev].next = f->next;
     } else {
-        h->lists[f->dirty][f->owner] = f->next;
+        h->lists[f->contents][f->owner] = f->next;
     }
     if (f->next != 0) {
         frame_table[f->next].prev = f->prev;
@@ -65,11 +78,11 @@ static void block_remove(struct heap *h, uint64_t index)
     f->head = 0;
 }
 
-/* Whether the block at index, of this order, is free as a whole, of this node and as clean as told:
- * clean and dirty halves stay apart, so that nothing is scrubbed twice. Only a block in a list has
+/* Whether the block at index, of this order, is free as a whole, of this node and with such contents:
+ * clean and other halves stay apart, so that nothing is scrubbed twice. Only a block in a list has
  * a head: what is being taken or given back, its frames still or already FREE, is nobody's to merge
  * with. */
-static bool block_is_mergeable(uint64_t index, unsigned order, unsigned node, bool is_dirty)
+static bool block_is_mergeable(uint64_t index, unsigned order, unsigned node, enum frame_contents contents)
 {
     const struct frame *f;
 
@@ -78,46 +91,41 @@ static bool block_is_mergeable(uint64_t index, unsigned order, unsigned node, bo
     }
     f = &frame_table[index];
     return f->state == FRAME_FREE && f->head && f->owner == order && f->node == node &&
-           f->dirty == is_dirty;
+           f->contents == contents;
 }
 
 /* Gives back a block whose frames are all marked FREE already; merges it with its buddies. */
-static void block_free(struct heap *h, uint64_t index, unsigned order, unsigned node, bool is_dirty)
+static void block_free(struct heap *h, uint64_t index, unsigned order, unsigned node,
+                       enum frame_contents contents)
 {
-    h->free_count += 1UL << order;
-    if (is_dirty) {
-        h->dirty_count += 1UL << order;
-    }
+    h->free[contents] += 1UL << order;
     while (order < MAX_ORDER) {
         uint64_t buddy = index ^ (1UL << order);
 
-        if (!block_is_mergeable(buddy, order, node, is_dirty)) {
+        if (!block_is_mergeable(buddy, order, node, contents)) {
             break;
         }
         block_remove(h, buddy);
         index &= ~(1UL << order);
         order++;
     }
-    block_push(h, index, order, is_dirty);
+    block_push(h, index, order, contents);
 }
 
 /* Takes a block of the order off the heap, splitting larger ones; 0 if there is none. */
-static uint64_t block_take(struct heap *h, unsigned order, bool is_dirty)
+static uint64_t block_take(struct heap *h, unsigned order, enum frame_contents contents)
 {
     for (unsigned from = order; from <= MAX_ORDER; from++) {
-        uint64_t index = h->lists[is_dirty][from];
+        uint64_t index = h->lists[contents][from];
 
         if (index == 0) {
             continue;
         }
         block_remove(h, index);
-        h->free_count -= 1UL << order;
-        if (is_dirty) {
-            h->dirty_count -= 1UL << order;
-        }
+        h->free[contents] -= 1UL << order;
         while (from > order) {
             from--;
-            block_push(h, index + (1UL << from), from, is_dirty);
+            block_push(h, index + (1UL << from), from, contents);
         }
         return index;
     }
@@ -139,66 +147,104 @@ static void mark(uint64_t index, unsigned order, enum frame_state state, uint16_
         f->owner = owner;
         f->state = state;
         f->head = 0;
-        f->dirty = 0;
+        f->contents = FRAME_CLEAN;
         __atomic_store_n(&f->refs, refs, __ATOMIC_RELEASE);
     }
 }
 
+static uint64_t node_free_count(unsigned node)
+{
+    uint64_t count = 0;
+
+    for (unsigned contents = 0; contents < FRAME_CONTENTS; contents++) {
+        count += READ_ONCE(heaps[node].free[contents]);
+    }
+    return count;
+}
+
+/* Clean first; of the rest what is in the caches sooner. */
 static uint64_t take_from_node(unsigned node, unsigned order)
 {
+    unsigned last = order <= ORDER_2M ? FRAME_STALE : FRAME_CLEAN;
     struct heap *h = &heaps[node];
-    bool is_dirty = false;
+    unsigned contents = FRAME_CLEAN;
     uint64_t index;
 
     spin_lock(&h->lock);
-    index = block_take(h, order, false);
-    if (index == 0 && order <= ORDER_2M) {
-        is_dirty = true;
-        index = block_take(h, order, true);
+    while ((index = block_take(h, order, contents)) == 0 && contents < last) {
+        contents++;
     }
     spin_unlock(&h->lock);
 
-    if (index != 0 && is_dirty) {
+    if (index != 0 && contents != FRAME_CLEAN) {
         scrub(index, order);
     }
     return index;
 }
 
-/* From the wanted node, else from any: 0 if no node has a block. */
-static uint64_t take(unsigned node, unsigned order)
+/* The node of the set that has most memory free, and at least so many frames; MAX_NODES if none. */
+static unsigned emptiest_node(uint32_t nodes, uint64_t count)
+{
+    unsigned chosen = MAX_NODES;
+
+    for (uint32_t left = nodes; left != 0; left &= left - 1) {
+        unsigned node = (unsigned)__builtin_ctz(left);
+        uint64_t free = node_free_count(node);
+
+        if (free >= count) {
+            chosen = node;
+            count = free + 1;
+        }
+    }
+    return chosen;
+}
+
+static uint64_t take_from_set(uint32_t nodes, unsigned order)
 {
     uint64_t index = 0;
+    unsigned node;
 
-    if (order > MAX_ORDER) {
-        return 0;
-    }
-    if (node < MAX_NODES) {
+    while (index == 0 && (node = emptiest_node(nodes, 1UL << order)) < MAX_NODES) {
         index = take_from_node(node, order);
-    }
-    for (unsigned other = 0; index == 0 && other < MAX_NODES; other++) {
-        if (other != node && heaps[other].free_count >= 1UL << order) {
-            index = take_from_node(other, order);
-        }
+        nodes &= ~(1U << node);
     }
     return index;
 }
 
-static void give_back(uint64_t index, unsigned order, bool is_dirty)
+/* From the wanted nodes, else from any: 0 if no node has a block. */
+static uint64_t take(uint32_t wanted, unsigned order)
+{
+    uint64_t index;
+
+    if (order > MAX_ORDER) {
+        return 0;
+    }
+    index = take_from_set(nodes_with_memory & wanted, order);
+    return index != 0 ? index : take_from_set(nodes_with_memory & ~wanted, order);
+}
+
+static uint32_t node_set(unsigned node)
+{
+    return node < MAX_NODES ? 1U << node : ~0U;
+}
+
+static void give_back(uint64_t index, unsigned order, enum frame_contents contents)
 {
     unsigned node = frame_table[index].node;
     struct heap *h = &heaps[node];
 
     mark(index, order, FRAME_FREE, 0, 0);
     spin_lock(&h->lock);
-    block_free(h, index, order, node, is_dirty);
+    block_free(h, index, order, node, contents);
     spin_unlock(&h->lock);
 }
 
-void frame_add_range(mfn_t start, mfn_t end, unsigned node, bool dirty)
+void frame_add_range(mfn_t start, mfn_t end, unsigned node, enum frame_contents contents)
 {
     uint64_t index = MAX(start.n, 1UL);
     uint64_t limit = MIN(end.n, frame_limit);
 
+    nodes_with_memory |= 1U << node;
     while (index < limit) {
         unsigned order = MIN((unsigned)__builtin_ctzl(index), MAX_ORDER);
 
@@ -209,14 +255,14 @@ void frame_add_range(mfn_t start, mfn_t end, unsigned node, bool dirty)
             frame_table[index + i].node = node;
         }
         heaps[node].total_count += 1UL << order;
-        give_back(index, order, dirty);
+        give_back(index, order, contents);
         index += 1UL << order;
     }
 }
 
 mfn_t frame_alloc_hv(unsigned order, unsigned node)
 {
-    uint64_t index = take(node, order);
+    uint64_t index = take(node_set(node), order);
 
     if (index == 0) {
         return MFN_NONE;
@@ -227,7 +273,7 @@ mfn_t frame_alloc_hv(unsigned order, unsigned node)
 
 void frame_free_hv(mfn_t m, unsigned order)
 {
-    give_back(m.n, order, true);
+    give_back(m.n, order, FRAME_DIRTY);
 }
 
 void *page_alloc(void)
@@ -246,12 +292,17 @@ void page_free(void *page)
 
 mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node)
 {
+    uint32_t wanted;
     uint64_t index;
 
     if (!domain_frames_reserve(d, 1UL << order)) {
         return MFN_NONE;
     }
-    index = take(node, order);
+    wanted = READ_ONCE(d->memory_nodes);
+    if (node < MAX_NODES || wanted == 0) {
+        wanted = node_set(node);
+    }
+    index = take(wanted, order);
     if (index == 0) {
         domain_frames_freed(d->domid, 1UL << order);
         return MFN_NONE;
@@ -264,7 +315,7 @@ void frame_free_guest(mfn_t m, unsigned order)
 {
     domid_t owner = frame_of(m)->owner;
 
-    give_back(m.n, order, false);
+    give_back(m.n, order, FRAME_CLEAN);
     domain_frames_freed(owner, 1UL << order);
 }
 
@@ -296,73 +347,103 @@ void frame_put(mfn_t m)
     }
     owner = f->owner;
     is_domains = f->state == FRAME_GUEST;
-    give_back(m.n, ORDER_4K, true);
+    give_back(m.n, ORDER_4K, FRAME_DIRTY);
     if (is_domains) {
         domain_frames_freed(owner, 1);
     }
 }
 
-static uint64_t sum(unsigned node, size_t offset)
-{
-    uint64_t total = 0;
-
-    for (unsigned n = 0; n < MAX_NODES; n++) {
-        if (node == NODE_ANY || node == n) {
-            total += *(const uint64_t *)((const char *)&heaps[n] + offset);
-        }
-    }
-    return total;
-}
-
 uint64_t frame_free_count(unsigned node)
 {
-    return sum(node, offsetof(struct heap, free_count));
+    uint64_t count = 0;
+
+    for (uint32_t left = nodes_with_memory & node_set(node); left != 0; left &= left - 1) {
+        count += node_free_count((unsigned)__builtin_ctz(left));
+    }
+    return count;
 }
 
 uint64_t frame_total_count(unsigned node)
 {
-    return sum(node, offsetof(struct heap, total_count));
+    uint64_t count = 0;
+
+    for (uint32_t left = nodes_with_memory & node_set(node); left != 0; left &= left - 1) {
+        count += heaps[__builtin_ctz(left)].total_count;
+    }
+    return count;
 }
 
 uint64_t frame_dirty_count(void)
 {
-    return sum(NODE_ANY, offsetof(struct heap, dirty_count));
+    uint64_t count = 0;
+
+    for (uint32_t left = nodes_with_memory; left != 0; left &= left - 1) {
+        count += READ_ONCE(heaps[__builtin_ctz(left)].free[FRAME_DIRTY]);
+    }
+    return count;
 }
 
-/* The smallest dirty block is taken out whole if it fits the limit, else a part is split off. */
-static uint64_t scrub_one_block(unsigned node, uint64_t limit)
+/* The smallest such block is taken out whole if it fits the limit, else a part is split off. */
+static uint64_t scrub_one_block(unsigned node, enum frame_contents contents, uint64_t limit)
 {
     struct heap *h = &heaps[node];
     unsigned order = 0;
     uint64_t index;
 
     spin_lock(&h->lock);
-    while (order < MAX_ORDER && h->lists[true][order] == 0 && 2UL << order <= limit) {
+    while (order < MAX_ORDER && h->lists[contents][order] == 0 && 2UL << order <= limit) {
         order++;
     }
-    index = block_take(h, order, true);
+    index = block_take(h, order, contents);
     spin_unlock(&h->lock);
 
     if (index == 0) {
         return 0;
     }
     scrub(index, order);
-    give_back(index, order, false);
+    give_back(index, order, FRAME_CLEAN);
     return 1UL << order;
 }
 
-uint64_t frame_scrub_some(uint64_t limit)
+static bool needs_scrubbing(unsigned node, enum frame_contents contents)
 {
-    uint64_t done = 0;
+    const struct heap *h = &heaps[node];
 
-    for (unsigned node = 0; node < MAX_NODES && done < limit; node++) {
-        while (heaps[node].dirty_count != 0 && done < limit) {
-            uint64_t count = scrub_one_block(node, limit - done);
+    return READ_ONCE(h->free[contents]) != 0 &&
+           (contents == FRAME_DIRTY || READ_ONCE(h->free[FRAME_CLEAN]) < CLEAN_RESERVE);
+}
 
+static uint64_t scrub_node(unsigned node, uint64_t limit)
+{
+    struct heap *h = &heaps[node];
+    uint64_t done = 0, count;
+
+    if (__atomic_exchange_n(&h->is_being_scrubbed, true, __ATOMIC_ACQUIRE)) {
+        return 0;
+    }
+    for (unsigned contents = FRAME_DIRTY; contents <= FRAME_STALE; contents++) {
+        while (done < limit && needs_scrubbing(node, contents)) {
+            count = scrub_one_block(node, contents, limit - done);
             if (count == 0) {
                 break;
             }
             done += count;
+        }
+    }
+    __atomic_store_n(&h->is_being_scrubbed, false, __ATOMIC_RELEASE);
+    return done;
+}
+
+uint64_t frame_scrub_some(unsigned first_node, uint64_t limit)
+{
+    uint64_t done = 0;
+
+    for (unsigned i = 0; i < MAX_NODES && done < limit; i++) {
+        unsigned node = (first_node + i) % MAX_NODES;
+
+        if ((nodes_with_memory & 1U << node) != 0 &&
+            (needs_scrubbing(node, FRAME_DIRTY) || needs_scrubbing(node, FRAME_STALE))) {
+            done += scrub_node(node, limit - done);
         }
     }
     return done;
@@ -391,7 +472,7 @@ uint64_t frame_carve_range(struct domain *d, mfn_t start, mfn_t end)
     while (index < limit) {
         uint64_t head = frame_table[index].state == FRAME_FREE ? block_containing(index) : 0;
         uint64_t from, to, head_end;
-        bool is_dirty;
+        enum frame_contents contents;
         unsigned node;
 
         if (head == 0) {
@@ -400,21 +481,20 @@ uint64_t frame_carve_range(struct domain *d, mfn_t start, mfn_t end)
         }
         /* Take the block out, keep what lies in the range, give the rest back. */
         node = frame_table[head].node;
-        is_dirty = frame_table[head].dirty;
+        contents = frame_table[head].contents;
         head_end = head + (1UL << frame_table[head].owner);
         from = MAX(head, index);
         to = MIN(head_end, limit);
         spin_lock(&heaps[node].lock);
-        heaps[node].free_count -= head_end - head;
+        heaps[node].free[contents] -= head_end - head;
         heaps[node].total_count -= head_end - head - (to - from);
-        heaps[node].dirty_count -= is_dirty ? head_end - head : 0;
         block_remove(&heaps[node], head);
         for (uint64_t i = head; i < head_end; i++) {
             frame_table[i].state = FRAME_RESERVED;
         }
         spin_unlock(&heaps[node].lock);
-        frame_add_range(mfn(head), mfn(from), node, is_dirty);
-        frame_add_range(mfn(to), mfn(head_end), node, is_dirty);
+        frame_add_range(mfn(head), mfn(from), node, contents);
+        frame_add_range(mfn(to), mfn(head_end), node, contents);
         for (uint64_t i = from; i < to; i++) {
             mark(i, ORDER_4K, FRAME_GUEST, d->domid, 1);
         }

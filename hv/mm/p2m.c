@@ -523,10 +523,13 @@ void p2m_flush(struct domain *d)
 
     this_cpu()->counters.p2m_flushes++;
     for (unsigned i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v = d->vcpus[i];
-
-        if (v != NULL && v != current_vcpu()) {
-            vcpu_wait_flushed(v, gen);
+        if (d->vcpus[i] != NULL && d->vcpus[i] != current_vcpu()) {
+            vcpu_start_flush(d->vcpus[i]);
+        }
+    }
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        if (d->vcpus[i] != NULL && d->vcpus[i] != current_vcpu()) {
+            vcpu_wait_flushed(d->vcpus[i], gen);
         }
     }
     if (d->p2m.has_iommu) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hypercall page (xen/arch-x86/cpuid.h, leaf 2): 32 bytes of code a hypercall number, written into a
- * page of the guest when it asks through the MSR. Our own guests use VMMCALL inline; others call here.
+ * page of the guest when it asks through the MSR. The same code does in every mode. Our own guests use VMMCALL
+ * inline; others call here.
  */
 #include <hv/domain.h>
 #include <hv/guest_copy.h>
@@ -42,5 +43,6 @@ bool svm_write_hypercall_msr(struct vcpu *v, uint32_t msr, uint64_t value)
             return false;
         }
     }
+    domain_latch_width(v);
     return true;
 }

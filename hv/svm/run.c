@@ -79,7 +79,7 @@ static void interrupt_window(void)
 
 static void idle(struct cpu *c)
 {
-    if (frame_dirty_count() != 0 && frame_scrub_some(IDLE_SCRUB_FRAMES) != 0) {
+    if (frame_scrub_some(c->node, IDLE_SCRUB_FRAMES) != 0) {
         interrupt_window();
         return;
     }
@@ -89,8 +89,10 @@ static void idle(struct cpu *c)
     if (__atomic_load_n(&c->work, __ATOMIC_ACQUIRE) == 0) {
         uint64_t start = now_ns();
 
+        WRITE_ONCE(c->idle_since, start);
         __asm__ volatile("sti; hlt; cli" : : : "memory");
-        c->idle_ns += now_ns() - start;
+        WRITE_ONCE(c->idle_since, 0);
+        WRITE_ONCE(c->idle_ns, c->idle_ns + now_ns() - start);
     }
 }
 

@@ -37,6 +37,7 @@ if(BUILD_TESTING)
         lib/print.c
         mm/frame.c
         mm/guest_copy.c
+        mm/guest_struct.c
         mm/guest_tlb.c
         mm/guest_walk.c
         mm/p2m.c
@@ -64,8 +65,8 @@ if(BUILD_TESTING)
     target_link_libraries(hv_logic_hosted PRIVATE project_warnings)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
-    foreach(subject clock event_log evtchn evtchn_fifo grant guest_copy hvm_context memory_op p2m svm_inject
-            svm_exit_npf svm_exit_misc trace vcpu_op)
+    foreach(subject clock event_log evtchn evtchn_fifo frame grant guest_copy guest_struct
+            hvm_context memory_op p2m svm_exit_misc svm_exit_npf svm_inject trace vcpu_op)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
     nether_add_test(NAME hv_restart SOURCES tests/test_restart.c hypercall/restart.c LIBS hv_logic_hosted LABELS unit hv)

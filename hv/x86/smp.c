@@ -42,6 +42,7 @@ void cpu_init_boot(void)
 {
     struct cpu *c = this_cpu();
 
+    spin_is_unfair = x86_cpuid(1, 0).ecx >> 31; /* reserved for hypervisors to say that they are there */
     cpu_init(c, 0, x86_boot_apic_id(), 0);
     c->is_online = true;
     cpus[0] = c;

@@ -119,5 +119,16 @@ class Guest:
         check(status == 0, f"in {self.name}: {script}\nexit code {status}\n{output}")
         return output
 
+    def cycle_vcpu(self, number, rounds=2):
+        """Takes a vCPU off line and back, so often; each time it does work afterwards. Seconds for all."""
+        began = time.monotonic()
+        state = f"/sys/devices/system/cpu/cpu{number}/online"
+        for _ in range(rounds):
+            self.shell(f"echo 0 > {state} && [ $(cat {state}) = 0 ]")
+            check(self.run(f"taskset -c {number} true")[0] != 0, f"vCPU {number} works although it is off line")
+            self.shell(f"echo 1 > {state} && [ $(cat {state}) = 1 ]")
+            self.shell(f"taskset -c {number} sh -c 'n=0; while [ $n -lt 1000 ]; do n=$((n+1)); done'")
+        return time.monotonic() - began
+
     def uptime_s(self):
         return float(self.shell("cat /proc/uptime").split()[0])

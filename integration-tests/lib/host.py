@@ -100,6 +100,14 @@ class Host:
         check(result.returncode == 0, f"{built} cannot be copied: {result.stderr}")
         return path
 
+    def push_program(self, name):
+        """Copies a program for dom0 (integration-tests/programs/NAME.c) there; its path."""
+        path = f"/tmp/{name}"
+        built = self.lab.build / "integration-tests" / name
+        result = self.lab.run("push", self.number, built, path, capture_output=True)
+        check(result.returncode == 0, f"{built} cannot be copied: {result.stderr}")
+        return path
+
     # --- the agent
 
     def address_of(self, address, port):

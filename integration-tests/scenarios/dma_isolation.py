@@ -35,9 +35,7 @@ def check_reported(host, action):
 
 
 def test_own_memory(host):
-    built = host.lab.build / "integration-tests" / "edu_dma"
-    result = host.lab.run("push", host.number, built, PROGRAM, capture_output=True)
-    check(result.returncode == 0, f"{built} cannot be copied: {result.stderr}")
+    host.push_program("edu_dma")
     check(dma(host, "own") == "landed", "a page did not come back from the device")
     check(REFUSED not in host.serial_log(), "something was refused")
 

@@ -32,6 +32,21 @@ def test_256_mib_two_vcpus(host):
     return boot_and_look(host, 256, 2)
 
 
+def test_vcpus_come_and_go(host):
+    """More vCPUs than the host has processors; some are taken off line in the guest, and come back."""
+    host.wait_agent()
+    guest = host.create_guest("eight", memory_mib=256, vcpus=8)
+    guest.wait_ready()
+    check(guest.shell("nproc") == "8", "the guest does not have 8 vCPUs")
+    took = sum(guest.cycle_vcpu(number) for number in (3, 7))
+    guest.shell("for n in 1 2 3 4 5 6 7; do echo 0 > /sys/devices/system/cpu/cpu$n/online || exit 1; done")
+    check(guest.shell("nproc") == "1", "vCPUs are still on line")
+    guest.shell("for n in 1 2 3 4 5 6 7; do echo 1 > /sys/devices/system/cpu/cpu$n/online || exit 1; done")
+    check(guest.shell("nproc") == "8", "not all vCPUs are back")
+    check("Hello from eight" in guest.page(), "the guest does not serve its page any more")
+    return f"userspace after {guest.ready_s:.1f} s, four times down and up in {took:.1f} s"
+
+
 def test_1_gib(host):
     return boot_and_look(host, 1024, 1)
 

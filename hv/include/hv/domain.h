@@ -35,7 +35,7 @@ struct domain {
     domid_t domid;
     bool is_privileged; /* the trust flag: dom0 */
     bool is_hardware;   /* owns the host's devices, identity-mapped RAM */
-    bool is_32bit;      /* last told us its shared_info is the 32-bit layout */
+    bool is_32bit;      /* its shared_info has the 32-bit layout: see domain_latch_width() */
     uint32_t refs;      /* atomic; one is the domain list's */
     struct spinlock lock; /* rank DOMAIN: state, shutdown, params, configuration */
 
@@ -88,7 +88,8 @@ struct domain {
     uint32_t tsc_mode;          /* XEN_DOMCTL_settscinfo */
     uint32_t tsc_incarnation;   /* how often the domain was moved or restored */
     uint16_t sched_weight;      /* XEN_DOMCTL_scheduler_op: of each of its vCPUs */
-    uint32_t node_affinity;     /* XEN_DOMCTL_setnodeaffinity: bit n for NUMA node n; 0: any */
+    uint32_t node_affinity;     /* XEN_DOMCTL_setnodeaffinity: bit n for NUMA node n; 0: its vCPUs' */
+    uint32_t memory_nodes;      /* where its memory comes from: see domain_update_nodes(); 0: any */
 };
 
 /* The hardware domain, set by boot/dom0.c. */
@@ -139,6 +140,14 @@ void domain_frames_added(struct domain *d, uint64_t count);
 void domain_frames_freed(domid_t owner, uint64_t count);
 /* The same as added, but false when d would own more than frames_max. */
 bool domain_frames_reserve(struct domain *d, uint64_t count);
+
+/* Memory comes from the nodes that the toolstack named, else from those where vCPUs may run. To be called when either
+ * has changed, with the control lock. */
+void domain_update_nodes(struct domain *d);
+
+/* v has done what drivers for this ABI do first when they start: from now on its domain's shared_info has
+ * the layout of the mode that v runs in. */
+void domain_latch_width(struct vcpu *v);
 
 /* vCPU n, or NULL. */
 struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id);

@@ -23,11 +23,19 @@ enum frame_state {
     FRAME_GUEST,        /* a domain's RAM */
 };
 
+/* What is in a free frame. */
+enum frame_contents {
+    FRAME_CLEAN, /* zeros */
+    FRAME_DIRTY, /* what its last owner left: idle CPUs scrub it */
+    FRAME_STALE, /* what was there at power-on, and nobody has touched since */
+    FRAME_CONTENTS,
+};
+
 struct frame {
     uint32_t refs;  /* 0: free. Changed atomically. The p2m entry or the hypervisor holds one */
     uint16_t owner; /* domid of a FRAME_GUEST or FRAME_SHARED frame; order of a free block's head */
     uint8_t state : 4; /* enum frame_state */
-    uint8_t dirty : 1; /* of a free block's head: must be scrubbed before it is given out */
+    uint8_t contents : 2; /* enum frame_contents, of a free block's head */
     uint8_t head : 1;  /* head of a free block */
     uint8_t node;
     uint32_t next, prev; /* free list links, as frame indexes */
@@ -53,8 +61,8 @@ static inline struct frame *frame_of(mfn_t m)
 /* Sets up the frame table for [0, limit) frames, all RESERVED; `table` is zeroed memory. */
 void frame_init(struct frame *table, uint64_t limit);
 
-/* Gives the heap the RAM frames [start, end) of a node. dirty: contents are unknown. */
-void frame_add_range(mfn_t start, mfn_t end, unsigned node, bool dirty);
+/* Gives the heap the RAM frames [start, end) of a node. */
+void frame_add_range(mfn_t start, mfn_t end, unsigned node, enum frame_contents contents);
 
 /* 2^order zeroed frames for the hypervisor itself, on `node` or any; MFN_NONE if there are none.
  * What is larger than 2 MiB comes of clean blocks alone: scrubbing it here would take too long. */
@@ -66,7 +74,7 @@ void *page_alloc(void);
 void page_free(void *page);
 
 /* The same for the domain, each frame with one reference (for the p2m entry), counted in
- * d->frames_owned. MFN_NONE if there are none, or the domain would have more than its frames_max.
+ * d->frames_owned. With NODE_ANY the nodes of d->memory_nodes come before others. MFN_NONE if there are none, or the domain would have more than its frames_max.
  */
 mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node);
 /* Takes back what was allocated just now and shown to nobody. */
@@ -97,7 +105,8 @@ void frame_put(mfn_t m);
 /* Free frames: all nodes or one. */
 uint64_t frame_free_count(unsigned node);
 uint64_t frame_total_count(unsigned node);
-uint64_t frame_dirty_count(void);
+uint64_t frame_dirty_count(void); /* of these, that wait for an idle CPU */
 
-/* Scrubs up to `limit` free dirty frames; returns how many it did. Called by idle CPUs. */
-uint64_t frame_scrub_some(uint64_t limit);
+/* Scrubs up to `limit` free frames, first on first_node: dirty ones, and stale ones where little is
+ * clean; returns how many it did. Called by idle CPUs. */
+uint64_t frame_scrub_some(unsigned first_node, uint64_t limit);

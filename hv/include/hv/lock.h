@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ticket spinlocks. The hypervisor runs to completion with interrupts off (they are taken only at
+ * Spinlocks. The hypervisor runs to completion with interrupts off (they are taken only at
  * the door to a guest, see svm/entry.S), so no lock needs an interrupt-safe variant, and a holder
  * is never preempted. Ranks (hv/lock_rank.h) say in which order locks nest; debug builds check.
  */
@@ -11,7 +11,7 @@
 
 struct spinlock {
     uint16_t next;    /* next ticket to hand out */
-    uint16_t serving; /* ticket that holds the lock */
+    uint16_t serving; /* ticket that holds the lock; the same as next: nobody does */
     uint8_t rank;
 };
 
@@ -19,6 +19,9 @@ struct spinlock {
     {                                                                                              \
         .rank = (lock_rank)                                                                        \
     }
+
+/* The processors are virtual, and do not all run at once: set before there is a second one. */
+extern bool spin_is_unfair;
 
 void spin_init(struct spinlock *lock, enum lock_rank rank);
 void spin_lock(struct spinlock *lock);

@@ -32,13 +32,14 @@ struct vcpu {
 
     bool is_initialised;   /* has state to run on: PVH entry, HVM context or SIPI */
     uint32_t pause_flags;  /* atomic, enum vcpu_pause_flag */
-    int running_on;        /* CPU id while it is on a CPU, else -1. Written under the run queue lock */
+    int running_on;        /* CPU id while it is on a CPU, else -1. Written under the run queue lock, but for the last: see sched_released() */
     struct sched_vcpu sched;
 
     struct vcpu_runstate_info runstate; /* state, entry time, totals. Lock: rank VCPU_TIME */
     struct spinlock time_lock;
     uint64_t runstate_area;  /* guest-linear address, 0: none */
     mfn_t runstate_mfn[2];   /* its pages, pinned at registration */
+    bool runstate_is_narrow; /* it has the 32-bit layout: its registrar ran such code */
     uint64_t time_area;      /* secondary vcpu_time_info, guest-linear, 0: none */
     mfn_t time_area_mfn;
 
@@ -89,8 +90,10 @@ bool vcpu_is_runnable(const struct vcpu *v);
  * leave guest mode if it is in it on another CPU. */
 void vcpu_kick(struct vcpu *v);
 
-/* Waits until v does not run guest code with translations older than p2m generation gen: it left guest
- * mode or entered it again since. Takes no lock; the caller may hold some. */
+/* A new p2m generation: first every vCPU is told, so that all leave their guests at once; then each is
+ * waited for until it does not run guest code with translations older than gen: it left guest
+ * mode or entered it again since. Neither takes a lock; the caller may hold some. */
+void vcpu_start_flush(struct vcpu *v);
 void vcpu_wait_flushed(struct vcpu *v, uint64_t gen);
 
 /* v's evtchn_upcall_pending has just gone from 0 to 1: delivers the upcall vector (or the

@@ -7,7 +7,7 @@
  * One line an operation on the PV console: "cost: NAME MIN MEDIAN MAX", less what an empty measurement
  * takes; then "cost: done". integration-tests/bench/run reads it.
  */
-#include "pv.h"
+#include "../pv/pv.h"
 
 #include <stdbool.h>
 
@@ -38,6 +38,8 @@
 #define VECTOR_TIMER    0x70
 #define VECTOR_SPURIOUS 0xff
 #define VECTORS         256
+
+const char guest_name[] = "cost";
 
 static struct shared_info *const shared = (void *)(SHARED_INFO_GFN << 12);
 

@@ -38,7 +38,8 @@ struct cpu {
     struct list timers;         /* sorted by deadline */
     struct timer *firing;       /* whose callback runs now */
     uint64_t timer_programmed_ns;
-    uint64_t idle_ns, idle_since; /* time spent idle */
+    uint64_t idle_ns;    /* time spent idle; */
+    uint64_t idle_since; /* and since when it is now, 0: it is not */
     struct svm_cpu *svm;          /* host save area, ASIDs: svm/svm.c */
     uint8_t held_ranks[16];       /* debug builds: ranks of the locks held */
     unsigned held_count;

@@ -23,7 +23,7 @@ static uint64_t get_param(uint32_t index)
 void console_init(void)
 {
     port = (evtchn_port_t)get_param(HVM_PARAM_CONSOLE_EVTCHN);
-    ring = (struct xencons_interface *)(get_param(HVM_PARAM_CONSOLE_PFN) << 12);
+    ring = (struct xencons_interface *)((uintptr_t)get_param(HVM_PARAM_CONSOLE_PFN) << 12);
 }
 
 static void notify(void)
@@ -62,7 +62,7 @@ void print(const char *text)
     notify();
 }
 
-void print_number(uint64_t number)
+void print_number(unsigned long number)
 {
     char digits[21];
     char *p = &digits[sizeof(digits) - 1];
@@ -94,7 +94,8 @@ void power_off(void)
 
 void fail(const char *why)
 {
-    print("cost: failed: ");
+    print(guest_name);
+    print(": failed: ");
     print(why);
     print("\r\n");
     shut_down(SHUTDOWN_poweroff);

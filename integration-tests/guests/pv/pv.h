@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a small 64-bit PVH guest needs of its host: hypercalls, the PV console, and an end. */
+/* What a small PVH guest needs of its host: hypercalls, the PV console, and an end. */
 #pragma once
 
 #include <stddef.h>
@@ -7,6 +7,22 @@
 
 #include <xen/xen.h>
 
+/* Said before a failure's reason. */
+extern const char guest_name[];
+
+#ifdef __i386__
+/* Where the guest asked for its hypercall page. */
+extern char hypercall_page[4096];
+
+static inline long hypercall(unsigned long number, unsigned long a, unsigned long b, unsigned long c)
+{
+    const char *entry = hypercall_page + 32 * number;
+    long result;
+
+    __asm__ volatile("call *%4" : "=a"(result), "+b"(a), "+c"(b), "+d"(c) : "r"(entry) : "memory");
+    return result;
+}
+#else
 static inline long hypercall(unsigned long number, unsigned long a, unsigned long b, unsigned long c)
 {
     long result;
@@ -17,6 +33,7 @@ static inline long hypercall(unsigned long number, unsigned long a, unsigned lon
                      : "r8", "r10", "memory");
     return result;
 }
+#endif
 
 static inline uint64_t tsc(void)
 {
@@ -42,7 +59,7 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 /* Finds the console's ring; before that nothing is heard of this guest. */
 void console_init(void);
 void print(const char *text);
-void print_number(uint64_t number);
+void print_number(unsigned long number);
 
 /* Prints why and ends the guest. */
 __attribute__((noreturn)) void fail(const char *why);
