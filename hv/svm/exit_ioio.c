@@ -37,29 +37,38 @@ static void set_masked(uint64_t *reg, uint64_t value, uint64_t mask)
     *reg = mask == 0xffff ? (*reg & ~mask) | (value & mask) : value & mask;
 }
 
-/* One element; returns whether it could be done, else the page fault is queued. */
-static bool string_step(struct vcpu *v, uint64_t info, uint64_t linear, unsigned size)
+/* Whether the guest may access the byte at linear; else the page fault is queued. */
+static bool may_access(struct vcpu *v, uint64_t linear, unsigned access)
 {
-    unsigned access = arch_vcpu_cpl(v) == 3 ? WALK_USER : 0;
-    uint16_t port = IOIO_PORT(info);
-    uint32_t value = 0, error_code = 0;
+    uint32_t error_code;
     uint64_t gpa;
 
-    if (info & IOIO_IN) {
-        access |= WALK_WRITE;
-    }
     if (guest_walk(v, linear, access, &gpa, &error_code) != 0) {
         arch_inject_page_fault(v, linear, error_code);
         return false;
     }
+    return true;
+}
+
+/* One element; false if a fault is queued instead. Where no memory is, reads give all-ones and writes are lost. */
+static bool string_step(struct vcpu *v, uint64_t info, uint64_t linear, unsigned size)
+{
+    unsigned access = (info & IOIO_IN ? WALK_WRITE : 0) | (arch_vcpu_cpl(v) == 3 ? WALK_USER : 0);
+    uint64_t last = linear + size - 1;
+    uint16_t port = IOIO_PORT(info);
+    uint32_t value = ~0U;
+
+    if (!may_access(v, linear, access) ||
+        (last >> PAGE_SHIFT != linear >> PAGE_SHIFT && !may_access(v, last & PAGE_MASK, access))) {
+        return false;
+    }
     if (info & IOIO_IN) {
         value = svm_port_read(v, port, size);
-        return guest_copy_out(v, linear, &value, size) == 0;
+        (void)guest_copy_out(v, linear, &value, size);
+    } else {
+        (void)guest_copy_in(v, &value, linear, size);
+        svm_port_write(v, port, size, value);
     }
-    if (guest_copy_in(v, &value, linear, size) != 0) {
-        value = ~0U;
-    }
-    svm_port_write(v, port, size, value);
     return true;
 }
 
