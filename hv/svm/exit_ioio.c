@@ -82,10 +82,11 @@ static void string_io(struct vcpu *v, uint64_t info, unsigned size)
     uint64_t base = arch_vcpu_segment_base(v, segment);
     uint64_t count = info & IOIO_REP ? gprs->rcx & mask : 1;
     int64_t step = arch_vcpu_rflags(v) & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
+    unsigned reps = arch_vcpu_rflags(v) & RFLAGS_TF ? 1 : REPS_PER_EXIT; /* a single step is one repetition */
 
-    for (unsigned i = 0; i < REPS_PER_EXIT && count != 0; i++, count--) {
+    for (unsigned i = 0; i < reps && count != 0; i++, count--) {
         if (!string_step(v, info, base + (*index & mask), size)) {
-            break;
+            return;
         }
         set_masked(index, *index + step, mask);
         if (info & IOIO_REP) {
@@ -94,8 +95,8 @@ static void string_io(struct vcpu *v, uint64_t info, unsigned size)
     }
     if (count == 0) {
         v->arch.vmcb->rip = v->arch.vmcb->exit_info2;
-        arch_vcpu_advance_rip(v, 0);
     }
+    arch_vcpu_advance_rip(v, 0);
 }
 
 void svm_exit_ioio(struct vcpu *v)

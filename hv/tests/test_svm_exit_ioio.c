@@ -72,6 +72,17 @@ Test(svm_exit_ioio, a_string_goes_to_memory)
     cr_expect_eq(v->arch.vmcb->rip, CODE + 2);
 }
 
+Test(svm_exit_ioio, a_single_step_is_one_repetition)
+{
+    v->arch.vmcb->rflags |= RFLAGS_TF;
+    v->arch.gprs.rdi = 0x2000;
+    v->arch.gprs.rcx = 3;
+    run(REP_INSB);
+
+    cr_expect_eq(v->arch.gprs.rcx, 2);
+    cr_expect_eq(v->arch.vmcb->rip, CODE);
+}
+
 /* It stood still there for ever, without a fault. */
 Test(svm_exit_ioio, a_string_to_where_no_memory_is_is_lost_and_goes_on)
 {
