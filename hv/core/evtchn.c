@@ -24,9 +24,10 @@ _Static_assert(sizeof(struct evtchn_ports) <= PAGE_SIZE, "allocated as one page"
 
 /* --- Delivery ------------------------------------------------------------------------------------ */
 
+/* For one without a place for it, registering that makes up for it (evtchn_vcpu_info_moved). */
 void evtchn_upcall(struct vcpu *v)
 {
-    if (__atomic_exchange_n(&v->vcpu_info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0) {
+    if (vcpu_has_info(v) && __atomic_exchange_n(&v->vcpu_info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0) {
         vcpu_evtchn_upcall(v);
     }
 }

@@ -32,13 +32,15 @@ static void end_close(struct copy_end *end)
     end->is_open = false;
 }
 
+/* A frame of the caller's own: what it maps of others could be unmapped by another of its vCPUs meanwhile, and
+ * would then be written when the granter believes to have it back. */
 static int16_t open_local(struct domain *d, struct copy_end *end)
 {
     if (end->domid != DOMID_SELF) {
         return GNTST_permission_denied;
     }
     end->hold = (struct grant_hold){
-        .mfn = p2m_get_frame(d, gfn(end->frame), end->is_write),
+        .mfn = p2m_get_own_frame(d, gfn(end->frame), end->is_write),
         .start = 0,
         .end = PAGE_SIZE,
     };

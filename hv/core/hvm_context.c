@@ -391,10 +391,11 @@ static int take_record(struct loader *l, bool is_trial)
     return 0;
 }
 
-/* Walks all records. What was right at the trial is looked at again when it is applied: the buffer may have
+/* Walks all records, of which no vCPU has more than one of a type. What was right at the trial is looked at again when it is applied: the buffer may have
  * changed. */
 static int load_pass(struct loader *l, bool is_trial)
 {
+    unsigned most = ARRAY_SIZE(types) * l->domain->max_vcpus;
     size_t offset = 0;
     int rc = read_record(l, &offset);
 
@@ -406,7 +407,9 @@ static int load_pass(struct loader *l, bool is_trial)
         if (rc == 0 && l->record->descriptor.typecode == HVM_SAVE_CODE(END)) {
             return 0;
         }
-        rc = rc != 0 ? rc : take_record(l, is_trial);
+        if (rc == 0) {
+            rc = most-- != 0 ? take_record(l, is_trial) : -XEN_EINVAL;
+        }
     }
     return rc;
 }

@@ -16,8 +16,14 @@
 
 _Static_assert(sizeof(struct vcpu) <= PAGE_SIZE, "a vCPU is one page");
 
-/* For vCPUs that have no place in shared_info and have not registered one yet. Never read. */
+/* For vCPUs of all domains that have no place in shared_info and have not registered one yet: nothing is ever
+ * pending in it. */
 static struct vcpu_info unregistered_info;
+
+bool vcpu_has_info(const struct vcpu *v)
+{
+    return v->vcpu_info != &unregistered_info;
+}
 
 static void singleshot_fired(void *data)
 {
@@ -131,7 +137,7 @@ void vcpu_clear_flag(struct vcpu *v, enum vcpu_pause_flag flag)
 
 bool vcpu_callback_is_pending(const struct vcpu *v)
 {
-    return v->domain->callback_vector != 0 && v->upcall_vector == 0 && v->vcpu_info != &unregistered_info &&
+    return v->domain->callback_vector != 0 && v->upcall_vector == 0 &&
            READ_ONCE(v->vcpu_info->evtchn_upcall_pending);
 }
 

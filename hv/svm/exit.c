@@ -150,6 +150,7 @@ void svm_handle_exit(struct vcpu *v)
         exit_unexpected(v);
         return;
     case VMEXIT_INVALID:
+    case (uint32_t)VMEXIT_INVALID: /* QEMU writes the low half alone */
         exit_invalid(v);
         return;
     default:

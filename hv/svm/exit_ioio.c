@@ -37,29 +37,38 @@ static void set_masked(uint64_t *reg, uint64_t value, uint64_t mask)
     *reg = mask == 0xffff ? (*reg & ~mask) | (value & mask) : value & mask;
 }
 
-/* One element; returns whether it could be done, else the page fault is queued. */
-static bool string_step(struct vcpu *v, uint64_t info, uint64_t linear, unsigned size)
+/* Whether the guest may access the byte at linear; else the page fault is queued. */
+static bool may_access(struct vcpu *v, uint64_t linear, unsigned access)
 {
-    unsigned access = arch_vcpu_cpl(v) == 3 ? WALK_USER : 0;
-    uint16_t port = IOIO_PORT(info);
-    uint32_t value = 0, error_code = 0;
+    uint32_t error_code;
     uint64_t gpa;
 
-    if (info & IOIO_IN) {
-        access |= WALK_WRITE;
-    }
     if (guest_walk(v, linear, access, &gpa, &error_code) != 0) {
         arch_inject_page_fault(v, linear, error_code);
         return false;
     }
+    return true;
+}
+
+/* One element; false if a fault is queued instead. Where no memory is, reads give all-ones and writes are lost. */
+static bool string_step(struct vcpu *v, uint64_t info, uint64_t linear, unsigned size)
+{
+    unsigned access = (info & IOIO_IN ? WALK_WRITE : 0) | (arch_vcpu_cpl(v) == 3 ? WALK_USER : 0);
+    uint64_t last = linear + size - 1;
+    uint16_t port = IOIO_PORT(info);
+    uint32_t value = ~0U;
+
+    if (!may_access(v, linear, access) ||
+        (last >> PAGE_SHIFT != linear >> PAGE_SHIFT && !may_access(v, last & PAGE_MASK, access))) {
+        return false;
+    }
     if (info & IOIO_IN) {
         value = svm_port_read(v, port, size);
-        return guest_copy_out(v, linear, &value, size) == 0;
+        (void)guest_copy_out(v, linear, &value, size);
+    } else {
+        (void)guest_copy_in(v, &value, linear, size);
+        svm_port_write(v, port, size, value);
     }
-    if (guest_copy_in(v, &value, linear, size) != 0) {
-        value = ~0U;
-    }
-    svm_port_write(v, port, size, value);
     return true;
 }
 
@@ -73,10 +82,11 @@ static void string_io(struct vcpu *v, uint64_t info, unsigned size)
     uint64_t base = arch_vcpu_segment_base(v, segment);
     uint64_t count = info & IOIO_REP ? gprs->rcx & mask : 1;
     int64_t step = arch_vcpu_rflags(v) & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
+    unsigned reps = arch_vcpu_rflags(v) & RFLAGS_TF ? 1 : REPS_PER_EXIT; /* a single step is one repetition */
 
-    for (unsigned i = 0; i < REPS_PER_EXIT && count != 0; i++, count--) {
+    for (unsigned i = 0; i < reps && count != 0; i++, count--) {
         if (!string_step(v, info, base + (*index & mask), size)) {
-            break;
+            return;
         }
         set_masked(index, *index + step, mask);
         if (info & IOIO_REP) {
@@ -85,8 +95,8 @@ static void string_io(struct vcpu *v, uint64_t info, unsigned size)
     }
     if (count == 0) {
         v->arch.vmcb->rip = v->arch.vmcb->exit_info2;
-        arch_vcpu_advance_rip(v, 0);
     }
+    arch_vcpu_advance_rip(v, 0);
 }
 
 void svm_exit_ioio(struct vcpu *v)

@@ -65,13 +65,11 @@ void svm_exit_npf(struct vcpu *v)
         return;
     }
     if (error & NPF_TABLE) {
-        domain_crash(v->domain, "d%uv%u: page tables at guest-physical %lx, where there is no memory",
-                     v->domain->domid, v->id, gpa);
-        return;
-    }
-    if (error & NPF_FETCH) {
-        domain_crash(v->domain, "d%uv%u: executes at guest-physical %lx, where there is no memory",
-                     v->domain->domid, v->id, gpa);
+        domain_crash(v->domain,
+                     "d%uv%u: page tables at guest-physical %lx, where there is no memory (rip %lx rsp %lx cr0 %lx "
+                     "cr3 %lx cr4 %lx efer %lx)",
+                     v->domain->domid, v->id, gpa, vmcb->rip, vmcb->rsp, vmcb->cr0, vmcb->cr3, vmcb->cr4,
+                     vmcb->efer);
         return;
     }
     if (vmcb->event_inj &
@@ -85,9 +83,10 @@ void svm_exit_npf(struct vcpu *v)
     if (svm_features.has_decode_assist) {
         count = MIN(vmcb->fetched_count, sizeof(vmcb->fetched_bytes));
     }
-    rc = mmio_emulate(v, gpa, vmcb->fetched_bytes, count, true);
-    if (rc != 0) {
-        domain_crash(v->domain, "d%uv%u: cannot emulate the access to %lx at rip %lx: error %d",
-                     v->domain->domid, v->id, gpa, vmcb->rip, -rc);
+    rc = error & NPF_FETCH ? -XEN_EFAULT : mmio_emulate(v, gpa, vmcb->fetched_bytes, count, true);
+    if (rc != 0) { /* the program's fault, which need not be the kernel's end */
+        printk_guest("d%uv%u: cannot emulate the access to %lx at rip %lx: error %d\n", v->domain->domid, v->id, gpa,
+                     vmcb->rip, -rc);
+        arch_inject_exception(v, EXC_GP, true, 0);
     }
 }

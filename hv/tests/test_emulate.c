@@ -370,6 +370,21 @@ Test(emulate, rep_stos_and_movs_are_bounded_per_exit)
     stop();
 }
 
+Test(emulate, a_single_step_is_one_repetition)
+{
+    start();
+    v->arch.gprs.rdi = DEVICE;
+    v->arch.gprs.rcx = 3;
+    fake.rflags |= 1 << 8; /* TF */
+
+    cr_expect_eq(emulate("\xf3\xaa", 2, DEVICE), 0); /* rep stosb */
+
+    cr_expect_eq(v->arch.gprs.rcx, 2);
+    cr_expect_eq(v->arch.gprs.rdi, DEVICE + 1);
+    cr_expect_eq(fake.rip, CODE);
+    stop();
+}
+
 Test(emulate, string_move_stops_at_a_fault_with_its_progress_kept)
 {
     start();

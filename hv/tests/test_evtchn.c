@@ -280,6 +280,22 @@ Test(evtchn, moved_vcpu_info_sees_all_words)
     cr_assert_eq(moved.evtchn_upcall_pending, 1);
 }
 
+/* vCPUs from the 33rd on have none until they register one, and what stands for it is every domain's: an event there
+ * ended other domains' polls. */
+Test(evtchn, without_a_vcpu_info_nothing_is_pending)
+{
+    struct vcpu *v = b->vcpus[1];
+    uint32_t port;
+
+    vcpu_release_areas(v);
+    cr_assert_not(vcpu_has_info(v));
+    cr_assert_eq(evtchn_bind_ipi(b, 1, &port), 0);
+    cr_assert_eq(evtchn_send(b, port), 0);
+
+    cr_expect(is_pending_bit(b, port));
+    cr_expect_eq(v->vcpu_info->evtchn_upcall_pending, 0);
+}
+
 Test(evtchn, layout_of_32_bit_guests)
 {
     const uint8_t *bytes = (const uint8_t *)b->shared_info->evtchn_pending;

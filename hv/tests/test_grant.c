@@ -293,6 +293,16 @@ Test(grant, copy_refuses)
     cr_assert_eq(entry(9)->flags, GTF_permit_access | GTF_readonly);
 }
 
+/* Another vCPU could unmap it while it is written. */
+Test(grant, copy_has_no_end_in_a_page_that_is_mapped_of_another)
+{
+    grant_to_b(9, GRANTED_GFN, 0);
+    grant_to_b(10, GRANTED_GFN + 1, 0);
+    cr_assert_eq(map(10, SCRATCH(0), GNTMAP_host_map).status, GNTST_okay);
+
+    cr_expect_eq(copy_from_a(9, 0, SCRATCH(0) >> PAGE_SHIFT, 0, 5).status, GNTST_bad_page);
+}
+
 Test(grant, copy_batch_keeps_its_pages_open)
 {
     struct gnttab_copy ops[GRANT_BATCH];

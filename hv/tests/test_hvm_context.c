@@ -287,6 +287,23 @@ Test(hvm_context, malformed_streams_are_refused)
     cr_assert_eq(load(), -XEN_EINVAL, "length beyond the end");
 }
 
+/* A buffer may be said to have 4 GiB: reading all of it would take the CPU for minutes. */
+Test(hvm_context, a_stream_of_more_records_than_there_can_be_is_refused)
+{
+    const struct hvm_tsc_adjust none = {0};
+
+    add_header();
+    for (unsigned i = 0; i < 14; i++) { /* two vCPUs, seven types */
+        add(HVM_SAVE_CODE(TSC_ADJUST), 0, &none, sizeof(none));
+    }
+    add(HVM_SAVE_CODE(END), 0, "", 0);
+    cr_assert_eq(load(), 0);
+    stream_size -= sizeof(struct hvm_save_descriptor);
+    add(HVM_SAVE_CODE(TSC_ADJUST), 0, &none, sizeof(none));
+    add(HVM_SAVE_CODE(END), 0, "", 0);
+    cr_assert_eq(load(), -XEN_EINVAL);
+}
+
 Test(hvm_context, local_apic_is_carried_over)
 {
     struct hvm_hw_lapic lapic;

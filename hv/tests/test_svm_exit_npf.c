@@ -75,3 +75,23 @@ Test(svm_exit_npf, an_entry_that_the_processor_refuses_does_not_fault_for_ever)
     fault(PRESENT | RESERVED, CODE);
     cr_expect(d->is_shutting_down);
 }
+
+/* A program of the guest that may reach a hole must not be able to end the guest. */
+Test(svm_exit_npf, an_instruction_that_is_not_emulated_is_a_fault_of_its_own)
+{
+    memcpy(fake_guest_memory(d, CODE), "\x0f\x10\x03", 3); /* movups (%rbx), %xmm0 */
+
+    fault(0, HOLE);
+
+    cr_expect_not(d->is_shutting_down);
+    cr_expect_eq(v->arch.vmcb->event_inj & EVENT_VECTOR_MASK, EXC_GP);
+    cr_expect_eq(v->arch.vmcb->rip, CODE);
+}
+
+Test(svm_exit_npf, code_in_a_hole_is_a_fault_of_its_own)
+{
+    fault(1UL << 4, HOLE);
+
+    cr_expect_not(d->is_shutting_down);
+    cr_expect(v->arch.vmcb->event_inj & EVENT_VALID);
+}

@@ -557,6 +557,21 @@ Test(vlapic, a_tiny_period_is_stretched)
     stop();
 }
 
+/* One shot of 200 ns, made periodic when it is over and has not been handled yet: kept its CPU busy for ever. */
+Test(vlapic, a_tiny_count_does_not_become_a_tiny_period)
+{
+    start(1);
+    set(v0, APIC_LVT_TIMER, 0xee);
+    set(v0, APIC_TIMER_INIT, 10);
+    fake.now_ns += 1000;
+    set(v0, APIC_LVT_TIMER, APIC_LVT_PERIODIC | 0xee);
+
+    fake_advance_ns(1000000);
+
+    cr_expect_leq(fake.kicks[0], 21U);
+    stop();
+}
+
 Test(vlapic, masked_timer_is_silent)
 {
     start(1);

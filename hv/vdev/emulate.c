@@ -357,10 +357,12 @@ static int string_step(struct emulation *e, int64_t delta)
 static int emulate_string(struct emulation *e)
 {
     unsigned address_size = e->insn.address_size;
+    uint64_t rflags = arch_vcpu_rflags(e->v);
+    unsigned steps = rflags & RFLAGS_TF ? 1 : MAX_STEPS; /* a single step is one repetition */
     int64_t delta = e->insn.operand_size;
     int rc;
 
-    if (arch_vcpu_rflags(e->v) & RFLAGS_DF) {
+    if (rflags & RFLAGS_DF) {
         delta = -delta;
     }
     if (e->insn.rep == 0) {
@@ -370,7 +372,7 @@ static int emulate_string(struct emulation *e)
         }
         return rc;
     }
-    for (unsigned n = 0; n < MAX_STEPS && low_bytes(e->gprs[RCX], address_size) != 0; n++) {
+    for (unsigned n = 0; n < steps && low_bytes(e->gprs[RCX], address_size) != 0; n++) {
         rc = string_step(e, delta);
         if (rc != 0) {
             return rc;
@@ -378,9 +380,7 @@ static int emulate_string(struct emulation *e)
         step_register(e, RCX, -1);
         e->gpa_is_old = true;
     }
-    if (low_bytes(e->gprs[RCX], address_size) == 0) {
-        arch_vcpu_advance_rip(e->v, e->insn.length);
-    }
+    arch_vcpu_advance_rip(e->v, low_bytes(e->gprs[RCX], address_size) == 0 ? e->insn.length : 0);
     return 0;
 }
 

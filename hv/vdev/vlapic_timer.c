@@ -30,21 +30,19 @@ static uint32_t tick_ns(const struct vlapic *l)
 
 static uint64_t count_length_ns(const struct vlapic *l)
 {
-    uint64_t ns = (uint64_t)l->regs[APIC_TIMER_INIT >> 4] * tick_ns(l);
-
-    return is_periodic(l) && ns != 0 ? MAX(ns, (uint64_t)MIN_PERIOD_NS) : ns;
+    return (uint64_t)l->regs[APIC_TIMER_INIT >> 4] * tick_ns(l);
 }
 
 static void expired(void *data)
 {
     struct vcpu *v = data;
     struct vlapic *l = v->arch.vlapic;
-    uint64_t deadline = l->timer_deadline_ns, period = l->timer_period_ns, now;
+    uint64_t deadline = l->timer_deadline_ns, period = MAX(l->timer_period_ns, (uint64_t)MIN_PERIOD_NS), now;
 
     if (deadline == 0) {
         return;
     }
-    if (is_periodic(l) && period != 0) {
+    if (is_periodic(l)) { /* now: the count may have begun as another mode's */
         now = now_ns();
         deadline += period;
         /* Ticks that a descheduled vCPU missed are not made up for. */

@@ -96,6 +96,9 @@ void vcpu_kick(struct vcpu *v);
 void vcpu_start_flush(struct vcpu *v);
 void vcpu_wait_flushed(struct vcpu *v, uint64_t gen);
 
+/* Whether v has a place where events are shown to it: the first 32 do, the others when they have registered one. */
+bool vcpu_has_info(const struct vcpu *v);
+
 /* v's evtchn_upcall_pending has just gone from 0 to 1: delivers the upcall vector (or the
  * domain-wide one) and wakes v. Called by core/evtchn*.c only. */
 void vcpu_evtchn_upcall(struct vcpu *v);
