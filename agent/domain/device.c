@@ -14,8 +14,8 @@
 #include "agent/domain/store.h"
 #include "agent/util/str.h"
 
-#define BACKEND_UP_TIMEOUT_MS   20000
-#define BACKEND_DOWN_TIMEOUT_MS 30000
+#define BACKEND_UP_TIMEOUT_MS   60000
+#define BACKEND_DOWN_TIMEOUT_MS 60000
 #define LOOK_INTERVAL_NS        2000000
 
 static const char *const types[] = {"vbd", "vif"};

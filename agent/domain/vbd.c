@@ -20,7 +20,7 @@
 #include "agent/domain/store.h"
 
 #define XVD_MAJOR            202
-#define OPEN_TIMEOUT_MS      20000
+#define OPEN_TIMEOUT_MS      60000
 
 /* What is behind a disk, open. */
 struct backing {

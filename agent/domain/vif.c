@@ -24,7 +24,7 @@
 #include "agent/domain/domain.h"
 #include "agent/domain/store.h"
 
-#define APPEAR_TIMEOUT_MS 20000
+#define APPEAR_TIMEOUT_MS 60000
 #define NO_SCRIPT         "/bin/true"
 
 int vif_check_bridge(const struct domain_nic *nic, size_t index, struct err *err)
