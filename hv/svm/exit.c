@@ -92,10 +92,11 @@ static void exit_unexpected(struct vcpu *v)
 void svm_handle_exit(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
+    unsigned reason = vmcb->exit_code % COUNTERS_EXITS;
 
     svm_keep_interrupted_event(vmcb);
-    v->exit_count[vmcb->exit_code % COUNTERS_EXITS]++;
-    this_cpu()->counters.exits[vmcb->exit_code % COUNTERS_EXITS]++;
+    v->exit_count[reason]++;
+    this_cpu()->counters.exits[reason]++;
     trace(TRC_HVM_VMEXIT64, (uint32_t)vmcb->exit_code, (uint32_t)vmcb->rip, (uint32_t)(vmcb->rip >> 32));
 
     switch (vmcb->exit_code) {

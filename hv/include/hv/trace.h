@@ -22,7 +22,7 @@ extern bool trace_is_on;
 #define trace(event, ...)                                                                          \
     do {                                                                                           \
         _Static_assert(sizeof((uint32_t[]){__VA_ARGS__}) <= TRACE_DATA_MAX * sizeof(uint32_t), "");   \
-        if (unlikely(READ_ONCE(trace_is_on))) {                                                    \
+        if (unlikely(trace_is_on)) {                                                               \
             trace_record(event, (uint32_t[]){__VA_ARGS__},                                         \
                          sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t));                    \
         }                                                                                          \
