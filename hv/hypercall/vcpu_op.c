@@ -149,12 +149,15 @@ static long get_runstate(struct vcpu *v, uint64_t arg, struct vcpu *caller)
     return guest_struct_out(caller, arg, &info, sizeof(info), LAYOUT_RUNSTATE);
 }
 
+/* Without what the alignment of 64-bit callers adds at the end. */
+#define SINGLESHOT_SIZE (offsetof(struct vcpu_set_singleshot_timer, flags) + sizeof(uint32_t))
+
 static long set_singleshot(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_set_singleshot_timer set;
     uint64_t now = now_ns() + v->domain->time_offset_ns;
 
-    if (guest_struct_in(v, &set, sizeof(set), arg, "qw") != 0) {
+    if (guest_copy_in(v, &set, arg, SINGLESHOT_SIZE) != 0) {
         return -XEN_EFAULT;
     }
     if ((set.flags & VCPU_SSHOTTMR_future) && set.timeout_abs_ns < now) {
