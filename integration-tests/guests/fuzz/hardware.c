@@ -246,14 +246,15 @@ void step_wild(struct cpu *cpu)
 void step_ipi(struct cpu *cpu)
 {
     struct random *r = &cpu->random;
-    uint32_t command = (uint32_t)random_next(r) & 0xcf8ff;
-    uint32_t mode = command >> 8 & 7;
+    uint32_t command = (uint32_t)random_next(r) & 0xcf8ff, mode = command >> 8 & 7;
+    uint32_t id = random_once_in(r, 8) ? (uint32_t)random_next(r) : random_below(r, cpu_total * 2);
 
-    if ((mode == 5 || mode == 6) && random_once_in(r, 2)) { /* INIT, SIPI: to where a CPU can start */
-        command = (command & ~0xffu) | TRAMPOLINE / PAGE;
+    if (mode == 5 || mode == 6) { /* INIT, SIPI: not to vCPU 0, which counts, and to where a CPU can start */
+        if (cpu_total == 1) {
+            return;
+        }
+        id = 2 * (1 + random_below(r, cpu_total - 1));
+        command = 0x4000 | mode << 8 | TRAMPOLINE / PAGE;
     }
-    if (mode == 5 && cpu->id == 0) {
-        return; /* it could be this one */
-    }
-    lapic_send(is_x2apic, random_once_in(r, 8) ? (uint32_t)random_next(r) : random_below(r, cpu_total * 2), command);
+    lapic_send(is_x2apic, id, command);
 }
