@@ -21,6 +21,7 @@ def numa():
     for node in range(NODES):
         words += ["-object", f"memory-backend-ram,id=ram{node},size={MEMORY_GIB // NODES}G,reserve=off", "-numa",
                   f"node,nodeid={node},cpus={node * PER_NODE}-{(node + 1) * PER_NODE - 1},memdev=ram{node}"]
+    for node in range(NODES):  # they must all be there first
         words += [w for far in range(node + 1, NODES)
                   for w in ("-numa", f"dist,src={node},dst={far},val={distance(node, far)}")]
     return " ".join(words)
