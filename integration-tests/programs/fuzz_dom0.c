@@ -2,7 +2,7 @@
 /*
  * Asks the hypervisor for anything as dom0, in the order that a seed decides.
  *
- *   fuzz_dom0 SEED SECONDS [trace]     prints how many calls it made, how many were done, how many domains;
+ *   fuzz_dom0 SEED SECONDS [trace]     prints how many calls it made, how many were done, domains, contexts;
  *                                      with trace, each call before it is made
  *
  * It makes domains of its own, which it uses as badly as it can, and destroys them in the end. What is not tried is
@@ -35,6 +35,7 @@
 #define ARENA_PAGES  64U
 #define VICTIMS      4U
 #define CONTEXT_SIZE 16384U
+#define FIRST_RECORD 40U /* behind the header and its own descriptor, in a context */
 
 struct privcmd_hypercall {
     uint64_t op, args[CALL_ARGS];
@@ -44,7 +45,8 @@ struct privcmd_hypercall {
 static int privcmd;
 static uint8_t *arena;
 static domid_t victims[VICTIMS];
-static unsigned long call_total, done_total, domain_total;
+static unsigned vcpus_of[VICTIMS];
+static unsigned long call_total, done_total, domain_total, ran_total;
 
 static long issue(uint64_t number, const uint64_t *args)
 {
@@ -175,8 +177,10 @@ static bool allowed(const struct call_request *q)
     case __HYPERVISOR_event_channel_op: /* the kernel's ports, and how it is told of events */
         return ONE_OF(op, EVTCHNOP_status, EVTCHNOP_bind_pirq, EVTCHNOP_bind_interdomain) ||
                (ONE_OF(op, EVTCHNOP_alloc_unbound, EVTCHNOP_reset) && q->size != 0 && !is_own(half_at(q, 0)));
-    case __HYPERVISOR_grant_table_op: /* the layout of a table that the kernel has live entries in; frames in its way */
-        return !ONE_OF(op, GNTTABOP_set_version, GNTTABOP_map_grant_ref, GNTTABOP_unmap_grant_ref, GNTTABOP_copy,
+    case __HYPERVISOR_grant_table_op: /* the layout of a table that the kernel has live entries in; frames in its way;
+                                         a table that stays larger, which would look like a leak */
+        return !(op == GNTTABOP_setup_table && (q->size == 0 || is_own(half_at(q, 0)))) &&
+               !ONE_OF(op, GNTTABOP_set_version, GNTTABOP_map_grant_ref, GNTTABOP_unmap_grant_ref, GNTTABOP_copy,
                        GNTTABOP_swap_grant_ref);
     case __HYPERVISOR_memory_op:
         return q->size != 0 && allowed_on_own_memory(op, q);
@@ -226,9 +230,10 @@ static void make_victim(struct random *r, unsigned n)
 {
     struct xen_domctl op = {0};
 
+    vcpus_of[n] = 1 + random_below(r, 4);
     op.u.createdomain = (struct xen_domctl_createdomain){
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-        .max_vcpus = 1 + random_below(r, 4),
+        .max_vcpus = vcpus_of[n],
         .max_evtchn_port = 1023,
         .max_grant_frames = 4,
         .max_maptrack_frames = 4,
@@ -257,20 +262,20 @@ static void destroy_victim(unsigned n)
 }
 
 /* A vCPU's state with some bytes of it changed, and then it runs. */
-static void run_changed_context(struct random *r, domid_t domid)
+static void run_changed_context(struct random *r, unsigned n)
 {
     static uint8_t context[CONTEXT_SIZE];
     struct xen_domctl op = {0};
 
-    op.u.max_vcpus.max = 1 + random_below(r, 4);
-    domctl(&op, XEN_DOMCTL_max_vcpus, domid);
+    op.u.max_vcpus.max = vcpus_of[n];
+    domctl(&op, XEN_DOMCTL_max_vcpus, victims[n]);
     op.u.hvmcontext.size = sizeof(context);
     set_xen_guest_handle(op.u.hvmcontext.buffer, context);
-    if (domctl(&op, XEN_DOMCTL_gethvmcontext, domid) != 0) {
+    if (domctl(&op, XEN_DOMCTL_gethvmcontext, victims[n]) != 0) {
         return;
     }
-    for (unsigned i = random_below(r, 12); i != 0; i--) {
-        uint32_t at = random_below(r, random_once_in(r, 2) ? 1100 : op.u.hvmcontext.size);
+    for (unsigned i = random_below(r, 4); i != 0; i--) {
+        uint32_t at = FIRST_RECORD + random_below(r, random_once_in(r, 2) ? 1000 : op.u.hvmcontext.size - FIRST_RECORD);
         uint64_t value = call_number(r);
 
         if (at < CONTEXT_SIZE - 8) {
@@ -278,8 +283,8 @@ static void run_changed_context(struct random *r, domid_t domid)
         }
     }
     set_xen_guest_handle(op.u.hvmcontext.buffer, context);
-    domctl(&op, XEN_DOMCTL_sethvmcontext, domid);
-    domctl(&op, XEN_DOMCTL_unpausedomain, domid);
+    ran_total += domctl(&op, XEN_DOMCTL_sethvmcontext, victims[n]) == 0;
+    domctl(&op, XEN_DOMCTL_unpausedomain, victims[n]);
 }
 
 /* --- The loop ------------------------------------------------------------------------------------ */
@@ -329,6 +334,7 @@ int main(int argc, char **argv)
     time_t end = time(NULL) + (argc > 2 ? atoi(argv[2]) : 5);
     bool trace = argc > 3;
 
+    mlockall(MCL_CURRENT | MCL_FUTURE); /* the hypervisor does not wait for a page to come */
     privcmd = open("/dev/xen/privcmd", O_RDWR);
     arena = mmap(NULL, (ARENA_PAGES + 1) * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1,
                  0);
@@ -350,7 +356,7 @@ int main(int argc, char **argv)
             make_victim(&r, n);
         }
         if (random_once_in(&r, 16)) {
-            run_changed_context(&r, victims[n]);
+            run_changed_context(&r, n);
         }
         if (random_once_in(&r, 8)) {
             refill(&r);
@@ -360,6 +366,6 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < VICTIMS; i++) {
         destroy_victim(i);
     }
-    printf("%lu calls, %lu done, %lu domains\n", call_total, done_total, domain_total);
+    printf("%lu calls, %lu done, %lu domains, %lu contexts taken\n", call_total, done_total, domain_total, ran_total);
     return 0;
 }
