@@ -174,8 +174,8 @@ static bool allowed(const struct call_request *q)
         return false;
     case __HYPERVISOR_vcpu_op: /* the kernel's vCPUs down, their timers, and where their state is told */
         return ONE_OF(op, VCPUOP_is_up, VCPUOP_get_runstate_info, VCPUOP_stop_periodic_timer, VCPUOP_get_physid);
-    case __HYPERVISOR_event_channel_op: /* the kernel's ports, and how it is told of events */
-        return ONE_OF(op, EVTCHNOP_status, EVTCHNOP_bind_pirq, EVTCHNOP_bind_interdomain) ||
+    case __HYPERVISOR_event_channel_op: /* the kernel's ports, how it is told of events, new ports that nobody closes */
+        return ONE_OF(op, EVTCHNOP_status, EVTCHNOP_bind_pirq) ||
                (ONE_OF(op, EVTCHNOP_alloc_unbound, EVTCHNOP_reset) && q->size != 0 && !is_own(half_at(q, 0)));
     case __HYPERVISOR_grant_table_op: /* the layout of a table that the kernel has live entries in; frames in its way;
                                          a table that stays larger, which would look like a leak */
