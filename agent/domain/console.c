@@ -37,6 +37,7 @@ struct console {
 
     int log_fd; /* -1: none */
     uint64_t log_bytes;
+    uint64_t log_lost_bytes; /* since the log could last be written */
     uint64_t log_max_bytes;
     char log_path[PATH_BYTES];
 
@@ -102,12 +103,18 @@ static void write_log(struct console *console, const char *data, size_t length)
             continue;
         }
         if (written <= 0) {
-            /* A full disk must not stop the guest: the log ends here. */
-            log_error("domain=%u: console log %s: %s", console->domid, console->log_path,
-                      strerror(errno));
-            close(console->log_fd);
-            console->log_fd = -1;
+            /* A full disk must not stop the guest: the log lacks a piece. */
+            if (console->log_lost_bytes == 0) {
+                log_error("domain=%u: output is not logged in %s: %s", console->domid,
+                          console->log_path, strerror(errno));
+            }
+            console->log_lost_bytes += length;
             return;
+        }
+        if (console->log_lost_bytes > 0) {
+            log_info("domain=%u: output is logged again, %llu bytes are missing", console->domid,
+                     (unsigned long long)console->log_lost_bytes);
+            console->log_lost_bytes = 0;
         }
         console->log_bytes += (uint64_t)written;
         data += written;
