@@ -16,9 +16,9 @@
 #include <unistd.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
-#include <xenstore.h>
 
 #include "agent/domain/console_ring.h"
+#include "agent/domain/store_link.h"
 #include "agent/util/log.h"
 #include "agent/util/str.h"
 
@@ -147,13 +147,17 @@ size_t console_backlog(const struct console *console, void *out, size_t size)
 /* ---- open and close ---- */
 
 /* A number the toolstack wrote below the domain's console node. */
-static int read_number(struct xs_handle *xs, uint32_t domid, const char *name, uint64_t *value,
+static int read_number(struct store_link *link, uint32_t domid, const char *name, uint64_t *value,
                        struct err *err)
 {
     char path[64];
     unsigned int length;
+    unsigned tries = 0;
+    char *text;
     snprintf(path, sizeof(path), "/local/domain/%u/console/%s", domid, name);
-    char *text = xs_read(xs, XBT_NULL, path, &length);
+    do {
+        text = xs_read(link->xs, XBT_NULL, path, &length);
+    } while (text == NULL && store_link_renew(link, &tries));
     bool is_number = text != NULL && str_parse_u64(text, 0, UINT32_MAX, value);
     free(text);
     if (!is_number) {
@@ -164,15 +168,15 @@ static int read_number(struct xs_handle *xs, uint32_t domid, const char *name, u
 
 static int find_ring(uint32_t domid, uint64_t *gfn, uint64_t *port, struct err *err)
 {
-    struct xs_handle *xs = xs_open(0);
-    if (xs == NULL) {
-        return err_set(err, ERR_UNAVAILABLE, "cannot reach xenstore");
-    }
-    int result = read_number(xs, domid, "ring-ref", gfn, err);
+    struct store_link link;
+    int result = store_link_open(&link, true, err);
     if (result == 0) {
-        result = read_number(xs, domid, "port", port, err);
+        result = read_number(&link, domid, "ring-ref", gfn, err);
     }
-    xs_close(xs);
+    if (result == 0) {
+        result = read_number(&link, domid, "port", port, err);
+    }
+    store_link_close(&link);
     return result;
 }
 
