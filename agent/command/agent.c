@@ -23,6 +23,7 @@ static void init_locks(struct agent *agent)
     pthread_mutex_init(&agent->look_lock, NULL);
     pthread_cond_init(&agent->work_ready, &monotonic);
     pthread_cond_init(&agent->task_ended, &monotonic);
+    pthread_cond_init(&agent->stopping, &monotonic);
     pthread_condattr_destroy(&monotonic);
 }
 
@@ -135,6 +136,7 @@ void agent_stop(struct agent *agent)
     pthread_mutex_lock(&agent->lock);
     agent->is_stopping = true;
     pthread_cond_broadcast(&agent->work_ready);
+    pthread_cond_broadcast(&agent->stopping);
     pthread_mutex_unlock(&agent->lock);
     if (agent->has_watcher) {
         agent_poke_watcher(agent);
@@ -153,6 +155,7 @@ void agent_stop(struct agent *agent)
     if (agent->watcher_fd >= 0) {
         close(agent->watcher_fd);
     }
+    pthread_cond_destroy(&agent->stopping);
     pthread_cond_destroy(&agent->task_ended);
     pthread_cond_destroy(&agent->work_ready);
     pthread_mutex_destroy(&agent->look_lock);

@@ -9,6 +9,7 @@ const struct domain_ops domain_ops_hypervisor = {
     .pause = domain_pause,
     .unpause = domain_unpause,
     .destroy = domain_destroy,
+    .remove_leftovers = domain_remove_leftovers,
     .request_shutdown = domain_request_shutdown,
     .get_info = domain_get_info,
     .list_info = domain_list_info,

@@ -20,6 +20,7 @@ struct domain_ops {
     int (*pause)(struct domain_ctx *ctx, uint32_t domid, struct err *err);
     int (*unpause)(struct domain_ctx *ctx, uint32_t domid, struct err *err);
     int (*destroy)(struct domain_ctx *ctx, uint32_t domid, struct err *err);
+    int (*remove_leftovers)(struct domain_ctx *ctx, struct err *err);
     int (*request_shutdown)(struct domain_ctx *ctx, uint32_t domid, const char *kind,
                             struct err *err);
     int (*get_info)(struct domain_ctx *ctx, uint32_t domid, struct domain_info *info,

@@ -52,8 +52,10 @@ struct agent {
     pthread_mutex_t lock;       /* protects all below; taken before the store's and the hub's */
     pthread_cond_t work_ready;  /* a job became QUEUED, or is_stopping */
     pthread_cond_t task_ended;  /* a job is gone, or is_waking */
+    pthread_cond_t stopping;    /* is_stopping */
     struct job *jobs;           /* all active jobs, oldest first */
     uint64_t job_serial;        /* rises whenever a job begins or ends */
+    bool is_disk_full;          /* jobs wait for space for the store, and that was logged */
     bool is_stopping;
     bool is_waking;
 
@@ -87,6 +89,13 @@ int agent_submit_internal(struct agent *agent, const char *kind, const struct do
 
 /** Make parked jobs of the domain (NULL: of all) run again. Under agent->lock. */
 void agent_poke_jobs(struct agent *agent, const char *domain_uuid);
+
+/**
+ * lifecycle_set_state() for jobs. While the disk of the state database is full it waits: what has been done
+ * to a domain is written down before the job goes on. Without agent->lock.
+ */
+int agent_set_state(struct agent *agent, struct domain_record *record, enum domain_life to,
+                    const char *reason, struct err *err);
 
 /** Make the watcher count deadlines again. */
 void agent_poke_watcher(struct agent *agent);

@@ -26,7 +26,7 @@ int job_pause(struct agent *agent, struct domain_ctx *ctx, struct job *job, stru
         rc = agent->ops->pause(ctx, info.domid, err);
     }
     if (rc == 0) {
-        rc = lifecycle_set_state(agent->store, &record, DOMAIN_PAUSED, NULL, err);
+        rc = agent_set_state(agent, &record, DOMAIN_PAUSED, NULL, err);
     }
     return rc;
 }
@@ -44,7 +44,7 @@ int job_unpause(struct agent *agent, struct domain_ctx *ctx, struct job *job, st
         rc = agent->ops->unpause(ctx, info.domid, err);
     }
     if (rc == 0) {
-        rc = lifecycle_set_state(agent->store, &record, DOMAIN_RUNNING, NULL, err);
+        rc = agent_set_state(agent, &record, DOMAIN_RUNNING, NULL, err);
     }
     return rc;
 }

@@ -49,7 +49,7 @@ static int let_run(struct agent *agent, struct domain_ctx *ctx, struct domain_re
     }
     rc = is_paused ? agent->ops->unpause(ctx, (uint32_t)record->domid, err) : 0;
     if (rc == 0) {
-        rc = lifecycle_set_state(agent->store, record, DOMAIN_RUNNING, NULL, err);
+        rc = agent_set_state(agent, record, DOMAIN_RUNNING, NULL, err);
         if (rc == 0) {
             return 0;
         }
@@ -67,7 +67,7 @@ int domain_bring_up(struct agent *agent, struct domain_ctx *ctx, struct job *job
     struct build_config build;
     struct err aside = {0};
     uint32_t domid = 0;
-    int rc = lifecycle_set_state(agent->store, record, DOMAIN_STARTING, NULL, err);
+    int rc = agent_set_state(agent, record, DOMAIN_STARTING, NULL, err);
 
     if (rc != 0) {
         return rc;
@@ -75,14 +75,15 @@ int domain_bring_up(struct agent *agent, struct domain_ctx *ctx, struct job *job
     validate_to_config(&record->spec, &build);
     rc = agent->ops->build(ctx, &build.config, &domid, agent_job_progress, &progress, err);
     if (rc != 0) {
-        if (lifecycle_set_state(agent->store, record, DOMAIN_STOPPED, err->message, &aside) != 0) {
-            log_error("domain=%s %s", record->spec.name, aside.message);
+        /* The builder undoes what it did; should it have failed in that, this is the second try. */
+        if (domain_tear_down(agent, ctx, record, err->message, &aside) != 0) {
+            log_error("domain=%s cannot be taken down: %s", record->spec.name, aside.message);
         }
         return rc;
     }
     /* From here on an interrupted start is gone on with, not begun again. */
     record->domid = domid;
-    rc = lifecycle_set_state(agent->store, record, DOMAIN_STARTING, NULL, err);
+    rc = agent_set_state(agent, record, DOMAIN_STARTING, NULL, err);
     if (rc != 0) {
         if (domain_tear_down(agent, ctx, record, err->message, &aside) != 0) {
             log_error("domain=%s cannot be taken down: %s", record->spec.name, aside.message);

@@ -38,7 +38,7 @@ int domain_tear_down(struct agent *agent, struct domain_ctx *ctx, struct domain_
         return 0;
     }
     snprintf(why, sizeof(why), "%s", reason); /* reason may be err's own text */
-    rc = lifecycle_set_state(agent->store, record, DOMAIN_DESTROYING, why, err);
+    rc = agent_set_state(agent, record, DOMAIN_DESTROYING, why, err);
     if (rc != 0) {
         return rc;
     }
@@ -54,13 +54,13 @@ int domain_tear_down(struct agent *agent, struct domain_ctx *ctx, struct domain_
         struct err aside = {0};
 
         /* It stays DESTROYING: destroy may be asked for again. */
-        if (lifecycle_set_state(agent->store, record, DOMAIN_DESTROYING, err->message, &aside) !=
+        if (agent_set_state(agent, record, DOMAIN_DESTROYING, err->message, &aside) !=
             0) {
             log_error("domain=%s %s", record->spec.name, aside.message);
         }
         return rc;
     }
-    return lifecycle_set_state(agent->store, record, DOMAIN_STOPPED, why, err);
+    return agent_set_state(agent, record, DOMAIN_STOPPED, why, err);
 }
 
 /* Ask the guest, once; afterwards the job waits. */
@@ -76,7 +76,7 @@ static int ask_guest(struct agent *agent, struct domain_ctx *ctx, struct job *jo
         return rc;
     }
     if (record->state != DOMAIN_STOPPING) {
-        rc = lifecycle_set_state(agent->store, record, DOMAIN_STOPPING, NULL, err);
+        rc = agent_set_state(agent, record, DOMAIN_STOPPING, NULL, err);
         if (rc != 0) {
             return rc;
         }
@@ -105,7 +105,7 @@ static int wait_on(struct agent *agent, const struct job *job, struct domain_rec
         return JOB_PARK;
     }
     if (record->state == DOMAIN_STOPPING &&
-        lifecycle_set_state(agent->store, record, DOMAIN_RUNNING, err->message, &aside) != 0) {
+        agent_set_state(agent, record, DOMAIN_RUNNING, err->message, &aside) != 0) {
         log_error("domain=%s %s", record->spec.name, aside.message);
     }
     return rc;

@@ -10,6 +10,8 @@
 #include "util/log.h"
 #include "util/str.h"
 
+#define DISK_FULL_RETRY_S 1
+
 struct job_kind {
     const char *task_kind;
     int (*run)(struct agent *agent, struct domain_ctx *ctx, struct job *job, struct err *err);
@@ -167,10 +169,6 @@ static struct job *next_job(struct agent *agent)
 
 static int run(struct agent *agent, struct domain_ctx *ctx, struct job *job, struct err *err)
 {
-    if (job->task.attempts > TASK_ATTEMPTS_MAX) {
-        return err_set(err, ERR_INTERNAL, "given up: the agent was interrupted %d times in it",
-                       TASK_ATTEMPTS_MAX);
-    }
     for (size_t i = 0; i < sizeof(job_kinds) / sizeof(job_kinds[0]); i++) {
         if (strcmp(job_kinds[i].task_kind, job->task.kind) == 0) {
             return job_kinds[i].run(agent, ctx, job, err);
@@ -194,6 +192,45 @@ static void remove_job(struct agent *agent, struct job *job)
     pthread_cond_broadcast(&agent->work_ready); /* the domain's next job may go on */
 }
 
+/*
+ * After a write to the store: whether it failed for a full disk and is to be tried again. Waits a while
+ * with the lock open, which is held otherwise.
+ */
+static bool is_to_rewrite(struct agent *agent, int rc, const struct err *err)
+{
+    struct timespec until;
+
+    if (rc != -(int)ERR_NO_SPACE || agent->is_stopping) {
+        return false;
+    }
+    if (!agent->is_disk_full) {
+        log_error("jobs wait: %s", err->message);
+        agent->is_disk_full = true;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += DISK_FULL_RETRY_S;
+    pthread_cond_timedwait(&agent->stopping, &agent->lock, &until);
+    return true;
+}
+
+int agent_set_state(struct agent *agent, struct domain_record *record, enum domain_life to,
+                    const char *reason, struct err *err)
+{
+    char why[sizeof(record->reason)];
+    bool is_again;
+    int rc;
+
+    snprintf(why, sizeof(why), "%s", reason != NULL ? reason : ""); /* reason may be err's own text */
+    do {
+        rc = lifecycle_set_state(agent->store, record, to, why, err);
+        pthread_mutex_lock(&agent->lock);
+        is_again = is_to_rewrite(agent, rc, err);
+        agent->is_disk_full = agent->is_disk_full && rc != 0;
+        pthread_mutex_unlock(&agent->lock);
+    } while (is_again);
+    return rc;
+}
+
 /* Write down the outcome, then let the job go. Under the lock. */
 static void finish(struct agent *agent, struct job *job, int rc, const struct err *outcome)
 {
@@ -212,7 +249,11 @@ static void finish(struct agent *agent, struct job *job, int rc, const struct er
     task->stage[0] = '\0';
     log_info("domain=%s task=%s %s: %s%s%s", task->domain_name, task->id, task->kind,
              task_state_name(task->state), rc != 0 ? ": " : "", rc != 0 ? outcome->message : "");
-    if (store_task_finish(agent->store, task, &err) != 0) {
+    do {
+        rc = store_task_finish(agent->store, task, &err);
+    } while (is_to_rewrite(agent, rc, &err));
+    agent->is_disk_full = agent->is_disk_full && rc != 0;
+    if (rc != 0) {
         /* It stays unfinished in the store: the next start of the agent takes it up again. */
         log_error("task=%s its outcome cannot be written: %s", task->id, err.message);
     } else if (task->seq % 64 == 0 &&
@@ -235,7 +276,9 @@ static int work_on(struct agent *agent, struct domain_ctx *ctx, struct job *job)
     if (!job->has_begun && job->is_cancelled) {
         rc = err_set(&err, ERR_CANCELLED, "cancelled before it began");
     } else if (!job->has_begun) {
-        rc = store_task_begin(agent->store, &job->task, &err);
+        do {
+            rc = store_task_begin(agent->store, &job->task, &err);
+        } while (is_to_rewrite(agent, rc, &err));
         job->has_begun = true;
     }
     pthread_mutex_unlock(&agent->lock);

@@ -83,6 +83,45 @@ static void prepare_busy(struct agent *agent, const struct domain_record *record
     }
 }
 
+/*
+ * A task that was interrupted too often, perhaps because it is what ends the agent. Its domain is left to
+ * reconcile_idle(), but a creation promises that nothing is left when it fails.
+ */
+static int give_up(struct agent *agent, struct task_record *task,
+                   const struct domain_record *record, struct err *err)
+{
+    int rc;
+
+    task->state = TASK_FAILED;
+    task->stage[0] = '\0';
+    task->finish_time_ms = store_now_ms();
+    err_set(&task->error, ERR_INTERNAL, "given up: the agent was interrupted %d times in it",
+            TASK_ATTEMPTS_MAX);
+    log_error("domain=%s task=%s %s: %s", task->domain_name, task->id, task->kind,
+              task->error.message);
+    rc = store_task_finish(agent->store, task, err);
+    if (rc == 0 && record != NULL && strcmp(task->kind, "domain.create") == 0) {
+        rc = agent_submit_internal(agent, "domain.delete", record, "its creation was given up", err);
+    }
+    return rc;
+}
+
+static int take_up(struct agent *agent, struct task_record *task, struct err *err)
+{
+    struct domain_record record;
+    int rc;
+
+    if (task->attempts < TASK_ATTEMPTS_MAX) {
+        log_info("domain=%s task=%s %s is taken up again", task->domain_name, task->id, task->kind);
+        return agent_queue_job(agent, task, err);
+    }
+    rc = store_domain_get(agent->store, task->domain_uuid, &record, err);
+    if (rc != 0 && rc != -(int)ERR_NOT_FOUND) {
+        return rc;
+    }
+    return give_up(agent, task, rc == 0 ? &record : NULL, err);
+}
+
 /* Queue every unfinished task. */
 static int take_up_tasks(struct agent *agent, struct err *err)
 {
@@ -94,9 +133,7 @@ static int take_up_tasks(struct agent *agent, struct err *err)
         return rc;
     }
     for (size_t i = 0; rc == 0 && i < count; i++) {
-        log_info("domain=%s task=%s %s is taken up again", tasks[i].domain_name, tasks[i].id,
-                 tasks[i].kind);
-        rc = agent_queue_job(agent, &tasks[i], err);
+        rc = take_up(agent, &tasks[i], err);
     }
     free(tasks);
     return rc;
@@ -108,8 +145,12 @@ int agent_reconcile(struct agent *agent, struct err *err)
     struct domain_info *infos = NULL;
     size_t record_count = 0;
     size_t info_count = 0;
+    struct err aside = {0};
     int rc;
 
+    if (agent->ops->remove_leftovers(agent->look_ctx, &aside) != 0) {
+        log_error("what is left of destroyed domains cannot be looked for: %s", aside.message);
+    }
     rc = agent->ops->list_info(agent->look_ctx, &infos, &info_count, err);
     if (rc == 0) {
         rc = store_domain_list(agent->store, &records, &record_count, err);

@@ -15,6 +15,7 @@
 #include "util/log.h"
 
 #define LOOK_MS            10000
+#define RETRY_MS           200   /* after a look that failed: a guest may have stopped unseen */
 #define REBOOT_UPTIME_MS   2000  /* a guest that stops sooner is in a loop: not restarted */
 #define CRASH_UPTIME_MS    10000
 
@@ -218,14 +219,13 @@ static int connect_up(struct watch *watch, struct err *err)
     return rc;
 }
 
-static void disconnect(struct watch *watch)
+/* The context is kept: its connection to xenstore is renewed by itself. */
+static void close_events(struct watch *watch)
 {
     if (watch->events != NULL) {
         watch->agent->ops->events_close(watch->events);
         watch->events = NULL;
     }
-    watch->agent->ops->ctx_close(watch->ctx);
-    watch->ctx = NULL;
 }
 
 static void look(struct watch *watch)
@@ -242,6 +242,10 @@ static void look(struct watch *watch)
     if (rc == 0) {
         if (watch->is_complaining) {
             log_info("watch: domains are watched again");
+            /* Whoever took a domain down while xenstore was away has left its nodes. */
+            if (watch->agent->ops->remove_leftovers(watch->ctx, &err) != 0) {
+                log_error("watch: %s", err.message);
+            }
         }
         watch->is_complaining = false;
         return;
@@ -250,7 +254,7 @@ static void look(struct watch *watch)
         log_error("watch: domains are not watched: %s", err.message);
     }
     watch->is_complaining = true;
-    disconnect(watch);
+    close_events(watch);
 }
 
 void *agent_watcher(void *opaque)
@@ -259,6 +263,7 @@ void *agent_watcher(void *opaque)
     struct agent *agent = opaque;
     bool is_stopping = false;
     bool is_look_due = true;
+    int timeout_ms;
     int ready;
 
     while (!is_stopping) {
@@ -272,7 +277,11 @@ void *agent_watcher(void *opaque)
             fds[1].fd = agent->ops->events_fd(watch.events);
             fds[1].events = POLLIN;
         }
-        ready = poll(fds, 2, wake_expired(agent));
+        timeout_ms = wake_expired(agent);
+        if (watch.is_complaining && timeout_ms > RETRY_MS) {
+            timeout_ms = RETRY_MS;
+        }
+        ready = poll(fds, 2, timeout_ms);
         /* Woken through watcher_fd there are only deadlines to count anew. */
         is_look_due = ready == 0 || fds[1].revents != 0;
         if (ready > 0 && fds[0].revents != 0) {
@@ -284,6 +293,7 @@ void *agent_watcher(void *opaque)
         is_stopping = agent->is_stopping;
         pthread_mutex_unlock(&agent->lock);
     }
-    disconnect(&watch);
+    close_events(&watch);
+    agent->ops->ctx_close(watch.ctx);
     return NULL;
 }

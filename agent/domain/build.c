@@ -361,11 +361,8 @@ static void release_devices(struct build *build)
 
 static int introduce(struct build *build, struct err *err)
 {
-    if (!xs_introduce_domain(build->ctx->xs, build->domid, LAYOUT_STORE_ADDR / PAGE_BYTES,
-                             build->store_port)) {
-        return err_set(err, ERR_UNAVAILABLE, "xenstore does not take domain %u in", build->domid);
-    }
-    return 0;
+    return store_introduce(build->ctx, build->domid, LAYOUT_STORE_ADDR / PAGE_BYTES,
+                           build->store_port, err);
 }
 
 typedef int (*step_fn)(struct build *build, struct err *err);

@@ -16,9 +16,9 @@
 #include <unistd.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
-#include <xenstore.h>
 
 #include "agent/domain/console_ring.h"
+#include "agent/domain/store_link.h"
 #include "agent/util/log.h"
 #include "agent/util/str.h"
 
@@ -37,6 +37,7 @@ struct console {
 
     int log_fd; /* -1: none */
     uint64_t log_bytes;
+    uint64_t log_lost_bytes; /* since the log could last be written */
     uint64_t log_max_bytes;
     char log_path[PATH_BYTES];
 
@@ -102,12 +103,18 @@ static void write_log(struct console *console, const char *data, size_t length)
             continue;
         }
         if (written <= 0) {
-            /* A full disk must not stop the guest: the log ends here. */
-            log_error("domain=%u: console log %s: %s", console->domid, console->log_path,
-                      strerror(errno));
-            close(console->log_fd);
-            console->log_fd = -1;
+            /* A full disk must not stop the guest: the log lacks a piece. */
+            if (console->log_lost_bytes == 0) {
+                log_error("domain=%u: output is not logged in %s: %s", console->domid,
+                          console->log_path, strerror(errno));
+            }
+            console->log_lost_bytes += length;
             return;
+        }
+        if (console->log_lost_bytes > 0) {
+            log_info("domain=%u: output is logged again, %llu bytes are missing", console->domid,
+                     (unsigned long long)console->log_lost_bytes);
+            console->log_lost_bytes = 0;
         }
         console->log_bytes += (uint64_t)written;
         data += written;
@@ -140,13 +147,17 @@ size_t console_backlog(const struct console *console, void *out, size_t size)
 /* ---- open and close ---- */
 
 /* A number the toolstack wrote below the domain's console node. */
-static int read_number(struct xs_handle *xs, uint32_t domid, const char *name, uint64_t *value,
+static int read_number(struct store_link *link, uint32_t domid, const char *name, uint64_t *value,
                        struct err *err)
 {
     char path[64];
     unsigned int length;
+    unsigned tries = 0;
+    char *text;
     snprintf(path, sizeof(path), "/local/domain/%u/console/%s", domid, name);
-    char *text = xs_read(xs, XBT_NULL, path, &length);
+    do {
+        text = xs_read(link->xs, XBT_NULL, path, &length);
+    } while (text == NULL && store_link_renew(link, &tries));
     bool is_number = text != NULL && str_parse_u64(text, 0, UINT32_MAX, value);
     free(text);
     if (!is_number) {
@@ -157,15 +168,15 @@ static int read_number(struct xs_handle *xs, uint32_t domid, const char *name, u
 
 static int find_ring(uint32_t domid, uint64_t *gfn, uint64_t *port, struct err *err)
 {
-    struct xs_handle *xs = xs_open(0);
-    if (xs == NULL) {
-        return err_set(err, ERR_UNAVAILABLE, "cannot reach xenstore");
-    }
-    int result = read_number(xs, domid, "ring-ref", gfn, err);
+    struct store_link link;
+    int result = store_link_open(&link, true, err);
     if (result == 0) {
-        result = read_number(xs, domid, "port", port, err);
+        result = read_number(&link, domid, "ring-ref", gfn, err);
     }
-    xs_close(xs);
+    if (result == 0) {
+        result = read_number(&link, domid, "port", port, err);
+    }
+    store_link_close(&link);
     return result;
 }
 

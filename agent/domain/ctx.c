@@ -7,10 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/domain/domain.h"
-#include "agent/domain/store_wire.h"
 
 int domain_ctx_open(struct domain_ctx **out, struct err *err)
 {
@@ -18,7 +16,7 @@ int domain_ctx_open(struct domain_ctx **out, struct err *err)
     if (ctx == NULL) {
         return err_set(err, ERR_NO_MEMORY, "no memory for the toolstack's handles");
     }
-    ctx->store_fd = -1;
+    ctx->store.fd = -1;
     int result = hvcall_open(&ctx->hv, err);
     if (result != 0) {
         goto close;
@@ -29,17 +27,8 @@ int domain_ctx_open(struct domain_ctx **out, struct err *err)
                          strerror(errno));
         goto close;
     }
-    ctx->xs = xs_open(0);
-    /* xs_fileno() makes the pipe for watch events when it is first asked: better here than in the
-     * middle of a build, where there may be no descriptor left. */
-    if (ctx->xs == NULL || xs_fileno(ctx->xs) < 0) {
-        result = err_set(err, ERR_UNAVAILABLE, "cannot reach xenstore: %s", strerror(errno));
-        goto close;
-    }
-    const char *path = getenv("XENSTORED_PATH");
-    ctx->store_fd = store_wire_connect(path != NULL ? path : STORE_SOCKET);
-    if (ctx->store_fd < 0) {
-        result = err_set(err, ERR_UNAVAILABLE, "cannot reach xenstore: %s", strerror(errno));
+    result = store_link_open(&ctx->store, true, err);
+    if (result != 0) {
         goto close;
     }
     /* Only makes copying faster: see guest_memory.c. */
@@ -60,12 +49,7 @@ void domain_ctx_close(struct domain_ctx *ctx)
     if (ctx->grants != NULL) {
         xengnttab_close(ctx->grants);
     }
-    if (ctx->store_fd >= 0) {
-        close(ctx->store_fd);
-    }
-    if (ctx->xs != NULL) {
-        xs_close(ctx->xs);
-    }
+    store_link_close(&ctx->store);
     if (ctx->foreign != NULL) {
         xenforeignmemory_close(ctx->foreign);
     }

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <xenforeignmemory.h>
 #include <xengnttab.h>
-#include <xenstore.h>
 
 #include "agent/domain/domain.h"
+#include "agent/domain/store_link.h"
 #include "agent/hvcall/hvcall.h"
 
 /* The domain we run in; backends live here and guests' rings are opened to it. */
@@ -25,6 +25,5 @@ struct domain_ctx {
     struct hvcall *hv;
     xenforeignmemory_handle *foreign;
     xengnttab_handle *grants; /* NULL when there is no gntdev */
-    struct xs_handle *xs;
-    int store_fd; /* the same daemon, for whole transactions */
+    struct store_link store;
 };

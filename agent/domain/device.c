@@ -112,7 +112,9 @@ static int for_each(struct domain_ctx *ctx, uint32_t domid, visit_fn visit, stru
         snprintf(directory, sizeof(directory), "/local/domain/%u/backend/%s/%u", OWN_DOMID,
                  types[t], domid);
         unsigned int count;
-        char **names = store_list(ctx, directory, &count);
+        char **names;
+        int listed = store_list(ctx, directory, &names, &count, first_result == 0 ? err : NULL);
+        first_result = first_result != 0 ? first_result : listed;
         for (unsigned int i = 0; i < count; i++) {
             uint64_t number;
             if (!str_parse_u64(names[i], 0, UINT32_MAX, &number)) {

@@ -133,6 +133,13 @@ int domain_unpause(struct domain_ctx *ctx, uint32_t domid, struct err *err);
 int domain_destroy(struct domain_ctx *ctx, uint32_t domid, struct err *err);
 
 /*
+ * Removes what is left in xenstore and in dom0's kernel of domains that the hypervisor does not know: whoever
+ * destroyed them was interrupted. What cannot be removed is logged; an error says that nothing could be
+ * looked at.
+ */
+int domain_remove_leftovers(struct domain_ctx *ctx, struct err *err);
+
+/*
  * Asks the guest to stop: kind is "poweroff", "reboot" or "halt". Returns as soon as it is asked;
  * what the guest makes of it shows in domain_info. ERR_CONFLICT when the guest does not listen
  * (no driver has announced itself), so that the caller can say so instead of waiting.

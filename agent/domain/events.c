@@ -3,14 +3,25 @@
  * Domains come and go: two xenstore watches on a connection of their own.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
-#include <xenstore.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "agent/domain/domain.h"
+#include "agent/domain/store_link.h"
 
 struct domain_events {
-    struct xs_handle *xs;
+    struct store_link link;
+    int epoll_fd; /* of both its connections: one tells events, the other its end */
 };
+
+static bool wake_for(struct domain_events *events, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    return epoll_ctl(events->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
 
 int domain_events_open(struct domain_events **out, struct err *err)
 {
@@ -18,14 +29,18 @@ int domain_events_open(struct domain_events **out, struct err *err)
     if (events == NULL) {
         return err_set(err, ERR_NO_MEMORY, "no memory to watch domains");
     }
-    events->xs = xs_open(0);
-    if (events->xs == NULL) {
-        free(events);
-        return err_set(err, ERR_UNAVAILABLE, "cannot reach xenstore");
+    events->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    int result = store_link_open(&events->link, false, err);
+    if (result == 0 && (!xs_watch(events->link.xs, "@introduceDomain", "new") ||
+                        !xs_watch(events->link.xs, "@releaseDomain", "gone"))) {
+        result = err_set(err, ERR_UNAVAILABLE, "xenstore does not watch for domains: %s",
+                         strerror(errno));
     }
-    if (!xs_watch(events->xs, "@introduceDomain", "new") ||
-        !xs_watch(events->xs, "@releaseDomain", "gone")) {
-        int result = err_set_errno(err, errno, "cannot watch for domains");
+    if (result == 0 && (!wake_for(events, xs_fileno(events->link.xs)) ||
+                        !wake_for(events, events->link.fd))) {
+        result = err_set_errno(err, errno, "cannot wait for domains");
+    }
+    if (result != 0) {
         domain_events_close(events);
         return result;
     }
@@ -35,19 +50,23 @@ int domain_events_open(struct domain_events **out, struct err *err)
 
 int domain_events_fd(const struct domain_events *events)
 {
-    return xs_fileno(events->xs);
+    return events->epoll_fd;
 }
 
 int domain_events_drain(struct domain_events *events, struct err *err)
 {
+    struct pollfd end = {.fd = events->link.fd, .events = POLLIN};
+    if (poll(&end, 1, 0) > 0) {
+        return err_set(err, ERR_UNAVAILABLE, "the connection to xenstore is lost");
+    }
     for (;;) {
-        char **event = xs_check_watch(events->xs);
+        char **event = xs_check_watch(events->link.xs);
         if (event != NULL) {
             free(event);
         } else if (errno == EAGAIN) {
             return 0;
         } else {
-            return err_set_errno(err, errno, "the connection to xenstore is lost");
+            return err_set(err, ERR_UNAVAILABLE, "the connection to xenstore is lost");
         }
     }
 }
@@ -57,6 +76,9 @@ void domain_events_close(struct domain_events *events)
     if (events == NULL) {
         return;
     }
-    xs_close(events->xs);
+    store_link_close(&events->link);
+    if (events->epoll_fd >= 0) {
+        close(events->epoll_fd);
+    }
     free(events);
 }

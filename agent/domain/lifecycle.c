@@ -2,10 +2,12 @@
 /*
  * Pause, unpause, ask to stop, destroy.
  */
-#include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <xen/xen.h>
 
 #include "agent/domain/ctx.h"
 #include "agent/domain/device.h"
@@ -14,6 +16,7 @@
 #include "agent/domain/uuid.h"
 #include "agent/hvcall/domctl.h"
 #include "agent/util/log.h"
+#include "agent/util/str.h"
 
 #define GONE_TIMEOUT_MS 15000
 
@@ -73,9 +76,11 @@ static int remove_nodes(struct domain_ctx *ctx, uint32_t domid, struct err *err)
     char path[64];
     char vm[64];
     snprintf(path, sizeof(path), "/local/domain/%u/vm", domid);
-    int result = 0;
-    if (store_read(ctx, path, vm, sizeof(vm), NULL) == 0 && strncmp(vm, "/vm/", 4) == 0) {
+    int result = store_read(ctx, path, vm, sizeof(vm), err);
+    if (result == 0 && strncmp(vm, "/vm/", 4) == 0) {
         result = store_remove(ctx, vm, err);
+    } else if (result == -ERR_NOT_FOUND) {
+        result = 0;
     }
     snprintf(path, sizeof(path), "/libxl/%u", domid);
     if (result == 0) {
@@ -88,6 +93,7 @@ static int remove_nodes(struct domain_ctx *ctx, uint32_t domid, struct err *err)
 
 int domain_destroy(struct domain_ctx *ctx, uint32_t domid, struct err *err)
 {
+    char value[16];
     char home[32];
     snprintf(home, sizeof(home), "/local/domain/%u", domid);
     if (domid == OWN_DOMID) {
@@ -99,8 +105,11 @@ int domain_destroy(struct domain_ctx *ctx, uint32_t domid, struct err *err)
     if (known != 0 && known != -ERR_NOT_FOUND) {
         return known;
     }
-    if (known == -ERR_NOT_FOUND && !store_exists(ctx, home)) {
-        return known;
+    if (known == -ERR_NOT_FOUND) {
+        int found = store_read(ctx, home, value, sizeof(value), err);
+        if (found != 0) {
+            return found;
+        }
     }
     err_clear(err);
 
@@ -116,7 +125,7 @@ int domain_destroy(struct domain_ctx *ctx, uint32_t domid, struct err *err)
             result = destroyed;
         }
     }
-    xs_release_domain(ctx->xs, domid);
+    store_release(ctx, domid);
     int removed = remove_nodes(ctx, domid, result == 0 ? err : &later);
     if (result == 0) {
         result = removed;
@@ -127,5 +136,27 @@ int domain_destroy(struct domain_ctx *ctx, uint32_t domid, struct err *err)
         result = device_wait_kernel(is_gone, &gone, GONE_TIMEOUT_MS,
                                     "the last mapping of the domain's memory goes away", err);
     }
+    return result;
+}
+
+int domain_remove_leftovers(struct domain_ctx *ctx, struct err *err)
+{
+    unsigned int count;
+    char **names;
+    int result = store_list(ctx, "/local/domain", &names, &count, err);
+    for (unsigned int i = 0; result == 0 && i < count; i++) {
+        struct domctl_info info;
+        struct err one = {0};
+        uint64_t domid;
+        if (!str_parse_u64(names[i], 1, DOMID_FIRST_RESERVED - 1, &domid) ||
+            domctl_get_info(ctx->hv, (uint32_t)domid, &info, NULL) != -ERR_NOT_FOUND) {
+            continue;
+        }
+        log_info("domain=%s: what is left of it is removed", names[i]);
+        if (domain_destroy(ctx, (uint32_t)domid, &one) != 0 && one.code != ERR_NOT_FOUND) {
+            log_error("domain=%s: what is left of it cannot be removed: %s", names[i], one.message);
+        }
+    }
+    free(names);
     return result;
 }

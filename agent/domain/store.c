@@ -132,6 +132,15 @@ static struct requests *make_requests(const struct store_batch *batch)
     return requests;
 }
 
+/* Are all nodes of batch there? It is whole or not at all, so the last one tells. */
+static bool is_written(struct domain_ctx *ctx, const struct store_batch *batch)
+{
+    const struct node *last = &batch->nodes[batch->count - 1];
+    char value[VALUE_BYTES];
+    return store_read(ctx, last->path, value, sizeof(value), NULL) == 0 &&
+           strcmp(value, last->value) == 0;
+}
+
 int store_commit(struct domain_ctx *ctx, struct store_batch *batch, struct err *err)
 {
     if (batch == NULL) {
@@ -145,10 +154,19 @@ int store_commit(struct domain_ctx *ctx, struct store_batch *batch, struct err *
         return err_set(err, ERR_NO_MEMORY, "no memory for xenstore nodes");
     }
     int result = -ERR_CONFLICT;
-    for (int attempt = 0; attempt < RETRIES_MAX && result == -ERR_CONFLICT; attempt++) {
+    unsigned tries = 0;
+    bool is_again = true;
+    for (int attempt = 0; attempt < RETRIES_MAX && is_again; attempt++) {
         size_t failed;
-        result = store_wire_transact(ctx->store_fd, requests->list, requests->count, &failed, err);
-        if (result != 0 && result != -ERR_CONFLICT) {
+        result = store_wire_transact(ctx->store.fd, requests->list, requests->count, &failed, err);
+        is_again = result == -ERR_CONFLICT;
+        if (result == -ERR_UNAVAILABLE && store_link_renew(&ctx->store, &tries)) {
+            /* The answer is lost, but the transaction may have been carried out: then a second one would
+             * undo what others have made of its nodes since. */
+            is_again = !is_written(ctx, batch);
+            result = is_again ? result : 0;
+        }
+        if (result != 0 && !is_again) {
             err_prefix(err, "xenstore node %s", batch->nodes[requests->node_of[failed]].path);
         }
     }
@@ -156,13 +174,27 @@ int store_commit(struct domain_ctx *ctx, struct store_batch *batch, struct err *
     return result;
 }
 
+/* The error of a request, from errno. */
+static int failed(struct err *err, const char *verb, const char *path)
+{
+    if (errno == EBADF || errno == EPIPE || errno == ECONNRESET) {
+        return err_set(err, ERR_UNAVAILABLE,
+                       "cannot %s xenstore node %s: nether-stored is not there", verb, path);
+    }
+    return err_set_errno(err, errno, "cannot %s xenstore node %s", verb, path);
+}
+
 int store_read(struct domain_ctx *ctx, const char *path, char *out, size_t size_bytes,
                struct err *err)
 {
     unsigned int length = 0;
-    char *value = xs_read(ctx->xs, XBT_NULL, path, &length);
+    unsigned tries = 0;
+    char *value;
+    do {
+        value = xs_read(ctx->store.xs, XBT_NULL, path, &length);
+    } while (value == NULL && store_link_renew(&ctx->store, &tries));
     if (value == NULL) {
-        return err_set_errno(err, errno, "cannot read xenstore node %s", path);
+        return failed(err, "read", path);
     }
     int result = 0;
     if (length >= size_bytes) {
@@ -177,32 +209,53 @@ int store_read(struct domain_ctx *ctx, const char *path, char *out, size_t size_
 
 int store_write(struct domain_ctx *ctx, const char *path, const char *value, struct err *err)
 {
-    if (!xs_write(ctx->xs, XBT_NULL, path, value, (unsigned int)strlen(value))) {
-        return err_set_errno(err, errno, "cannot write xenstore node %s", path);
-    }
-    return 0;
-}
-
-bool store_exists(struct domain_ctx *ctx, const char *path)
-{
-    unsigned int length = 0;
-    char *value = xs_read(ctx->xs, XBT_NULL, path, &length);
-    free(value);
-    return value != NULL;
+    unsigned tries = 0;
+    bool is_done;
+    do {
+        is_done = xs_write(ctx->store.xs, XBT_NULL, path, value, (unsigned int)strlen(value));
+    } while (!is_done && store_link_renew(&ctx->store, &tries));
+    return is_done ? 0 : failed(err, "write", path);
 }
 
 int store_remove(struct domain_ctx *ctx, const char *path, struct err *err)
 {
-    if (!xs_rm(ctx->xs, XBT_NULL, path) && errno != ENOENT) {
-        return err_set_errno(err, errno, "cannot remove xenstore node %s", path);
-    }
-    return 0;
+    unsigned tries = 0;
+    bool is_done;
+    do {
+        is_done = xs_rm(ctx->store.xs, XBT_NULL, path) || errno == ENOENT;
+    } while (!is_done && store_link_renew(&ctx->store, &tries));
+    return is_done ? 0 : failed(err, "remove", path);
 }
 
-char **store_list(struct domain_ctx *ctx, const char *path, unsigned int *count)
+int store_list(struct domain_ctx *ctx, const char *path, char ***names, unsigned int *count,
+               struct err *err)
 {
-    *count = 0;
-    return xs_directory(ctx->xs, XBT_NULL, path, count);
+    unsigned tries = 0;
+    do {
+        *count = 0;
+        *names = xs_directory(ctx->store.xs, XBT_NULL, path, count);
+    } while (*names == NULL && store_link_renew(&ctx->store, &tries));
+    return *names != NULL || errno == ENOENT ? 0 : failed(err, "list", path);
+}
+
+int store_introduce(struct domain_ctx *ctx, uint32_t domid, uint64_t gfn, uint32_t port,
+                    struct err *err)
+{
+    unsigned tries = 0;
+    bool is_done;
+    do {
+        is_done = xs_introduce_domain(ctx->store.xs, domid, gfn, port);
+    } while (!is_done && store_link_renew(&ctx->store, &tries));
+    return is_done ? 0
+                   : err_set(err, ERR_UNAVAILABLE, "xenstore does not take domain %u in: %s", domid,
+                             strerror(errno));
+}
+
+void store_release(struct domain_ctx *ctx, uint32_t domid)
+{
+    unsigned tries = 0;
+    while (!xs_release_domain(ctx->store.xs, domid) && store_link_renew(&ctx->store, &tries)) {
+    }
 }
 
 static int64_t now_ms(void)
@@ -223,10 +276,20 @@ static bool check_condition(struct domain_ctx *ctx, const char *path,
 /* Takes every event that has arrived for any of our watches. */
 static void drain_watches(struct domain_ctx *ctx)
 {
-    for (char **event = xs_check_watch(ctx->xs); event != NULL;
-         event = xs_check_watch(ctx->xs)) {
+    for (char **event = xs_check_watch(ctx->store.xs); event != NULL;
+         event = xs_check_watch(ctx->store.xs)) {
         free(event);
     }
+}
+
+static int set_watch(struct domain_ctx *ctx, const char *path, const char *token, struct err *err)
+{
+    unsigned tries = 0;
+    bool is_set;
+    do {
+        is_set = xs_watch(ctx->store.xs, path, token);
+    } while (!is_set && store_link_renew(&ctx->store, &tries));
+    return is_set ? 0 : failed(err, "watch", path);
 }
 
 int store_wait(struct domain_ctx *ctx, const char *path, store_condition_fn is_reached,
@@ -238,26 +301,27 @@ int store_wait(struct domain_ctx *ctx, const char *path, store_condition_fn is_r
     if (check_condition(ctx, path, is_reached, opaque)) {
         return 0;
     }
-    if (!xs_watch(ctx->xs, path, token)) {
-        return err_set_errno(err, errno, "cannot watch xenstore node %s", path);
-    }
-    int result = 0;
+    int result = set_watch(ctx, path, token, err);
+    unsigned generation = ctx->store.generation;
     /* A watch fires once when set, so nothing that happened before is missed. */
-    while (!check_condition(ctx, path, is_reached, opaque)) {
+    while (result == 0 && !check_condition(ctx, path, is_reached, opaque)) {
         int64_t left = deadline - now_ms();
         if (left <= 0) {
             result = err_set(err, ERR_TIMEOUT, "xenstore node %s did not change in %d ms", path,
                              timeout_ms);
-            break;
+        } else if (generation != ctx->store.generation) {
+            result = set_watch(ctx, path, token, err); /* the first one ended with its connection */
+            generation = ctx->store.generation;
+        } else {
+            struct pollfd fds[] = {{.fd = xs_fileno(ctx->store.xs), .events = POLLIN},
+                                   {.fd = ctx->store.fd, .events = POLLIN}}; /* hangs up */
+            if (poll(fds, 2, (int)left) < 0 && errno != EINTR) {
+                result = err_set_errno(err, errno, "cannot wait for xenstore");
+            }
+            drain_watches(ctx);
         }
-        struct pollfd pollfd = {.fd = xs_fileno(ctx->xs), .events = POLLIN};
-        if (poll(&pollfd, 1, (int)left) < 0 && errno != EINTR) {
-            result = err_set_errno(err, errno, "cannot wait for xenstore");
-            break;
-        }
-        drain_watches(ctx);
     }
-    xs_unwatch(ctx->xs, path, token);
+    xs_unwatch(ctx->store.xs, path, token);
     drain_watches(ctx);
     return result;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writing and reading xenstore the way a toolstack needs it: many nodes in one transaction, with
- * permissions, repeated when somebody else was faster; and waiting for a node.
+ * permissions, repeated when somebody else was faster; and waiting for a node. All of it goes on when the
+ * daemon is started again meanwhile (store_link.h); ERR_UNAVAILABLE when it does not come back.
  */
 #pragma once
 
@@ -43,13 +44,19 @@ int store_read(struct domain_ctx *ctx, const char *path, char *out, size_t size_
 
 int store_write(struct domain_ctx *ctx, const char *path, const char *value, struct err *err);
 
-bool store_exists(struct domain_ctx *ctx, const char *path);
-
 /** Removes a node and all below it; that it is not there is no error. */
 int store_remove(struct domain_ctx *ctx, const char *path, struct err *err);
 
-/** Names below path; free with free(). NULL and *count 0 when there are none. */
-char **store_list(struct domain_ctx *ctx, const char *path, unsigned int *count);
+/** Names below path; free with free(). NULL and *count 0 when there is no such node. */
+int store_list(struct domain_ctx *ctx, const char *path, char ***names, unsigned int *count,
+               struct err *err);
+
+/** Tells xenstore of a domain's ring; again for one it knows starts the ring over. */
+int store_introduce(struct domain_ctx *ctx, uint32_t domid, uint64_t gfn, uint32_t port,
+                    struct err *err);
+
+/** Makes xenstore let go of a domain. It finds out by itself too, when the domain is gone. */
+void store_release(struct domain_ctx *ctx, uint32_t domid);
 
 /**
  * Waits until is_reached(value, opaque) is true; value is NULL while the node is absent.

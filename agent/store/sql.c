@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sql.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 int sql_error(struct store *store, int result, struct err *err)
 {
     const char *text = sqlite3_errmsg(store->db);
 
+    if ((result & 0xff) == SQLITE_IOERR && sqlite3_system_errno(store->db) == ENOSPC) {
+        result = SQLITE_FULL; /* the shared index of the write-ahead log says it so */
+    }
     switch (result & 0xff) {
     case SQLITE_FULL:
-        return err_set(err, ERR_NO_SPACE, "the state database cannot grow: %s", text);
+        return err_set(err, ERR_NO_SPACE,
+                       "nothing can be written to the state database %s: its disk is full; free some "
+                       "space there and ask again",
+                       sqlite3_db_filename(store->db, "main"));
     case SQLITE_NOMEM:
         return err_set(err, ERR_NO_MEMORY, "state database: %s", text);
     case SQLITE_BUSY:

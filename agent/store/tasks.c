@@ -98,14 +98,17 @@ int store_task_begin(struct store *store, struct task_record *task, struct err *
     if (rc != 0) {
         return rc;
     }
-    task->state = TASK_RUNNING;
-    task->attempts++;
     if (task->start_time_ms == 0) {
         task->start_time_ms = store_now_ms();
     }
-    sql_bind_int(stmt, ":attempts", task->attempts);
+    sql_bind_int(stmt, ":attempts", task->attempts + 1);
     sql_bind_int(stmt, ":start_time_ms", task->start_time_ms);
-    return change_one(store, stmt, task->id, err);
+    rc = change_one(store, stmt, task->id, err);
+    if (rc == 0) {
+        task->state = TASK_RUNNING;
+        task->attempts++;
+    }
+    return rc;
 }
 
 int store_task_finish(struct store *store, const struct task_record *task, struct err *err)

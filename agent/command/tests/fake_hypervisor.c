@@ -328,6 +328,11 @@ static int fake_unpause(struct domain_ctx *ctx, uint32_t domid, struct err *err)
     return change(domid, DOMAIN_STATE_PAUSED, DOMAIN_STATE_BLOCKED, err);
 }
 
+static int fake_remove_leftovers(struct domain_ctx *ctx, struct err *err)
+{
+    return 0;
+}
+
 static int fake_destroy(struct domain_ctx *ctx, uint32_t domid, struct err *err)
 {
     struct guest *guest;
@@ -609,6 +614,7 @@ const struct domain_ops fake_hypervisor_ops = {
     .pause = fake_pause,
     .unpause = fake_unpause,
     .destroy = fake_destroy,
+    .remove_leftovers = fake_remove_leftovers,
     .request_shutdown = fake_request_shutdown,
     .get_info = fake_get_info,
     .list_info = fake_list_info,

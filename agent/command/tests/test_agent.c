@@ -411,7 +411,7 @@ Test(agent, restart_adopts_running_guests)
 }
 
 /* Leave a record and a running task behind as an agent killed in the middle of a start would. */
-static void leave_half_started(bool is_built, uint32_t domid)
+static void leave_half_started(const char *kind, int attempts, bool is_built, uint32_t domid)
 {
     struct domain_record record;
     struct task_record task;
@@ -426,11 +426,13 @@ static void leave_half_started(bool is_built, uint32_t domid)
     cr_assert_eq(store_domain_set_observed(store, &record, &err), 0);
     memset(&task, 0, sizeof(task));
     strcpy(task.id, "20000000-0000-4000-8000-000000000001");
-    strcpy(task.kind, "domain.start");
+    strcpy(task.kind, kind);
     memcpy(task.domain_uuid, record.spec.uuid, sizeof(task.domain_uuid));
     strcpy(task.domain_name, "web");
     cr_assert_eq(store_task_insert(store, &task, &err), 0);
-    cr_assert_eq(store_task_begin(store, &task, &err), 0);
+    for (int i = 0; i < attempts; i++) {
+        cr_assert_eq(store_task_begin(store, &task, &err), 0);
+    }
     store_close(store);
 }
 
@@ -450,7 +452,7 @@ Test(agent, half_made_domain_is_taken_down_and_made_once)
     create("web", false, 0);
     fake_add_foreign(look("web").spec.uuid, "web"); /* as a build left it */
     agent_stop(agent);
-    leave_half_started(false, 0);
+    leave_half_started("domain.start", 1, false, 0);
     start_agent();
 
     task = outcome("20000000-0000-4000-8000-000000000001");
@@ -468,7 +470,7 @@ Test(agent, built_domain_is_let_run_and_not_built_again)
     create("web", false, 0);
     fake_add_foreign(look("web").spec.uuid, "web"); /* domid 1, the first */
     agent_stop(agent);
-    leave_half_started(true, 1);
+    leave_half_started("domain.start", 1, true, 1);
     start_agent();
 
     task = outcome("20000000-0000-4000-8000-000000000001");
@@ -476,4 +478,48 @@ Test(agent, built_domain_is_let_run_and_not_built_again)
     cr_expect_eq(look("web").state, DOMAIN_RUNNING);
     cr_expect_eq(fake_build_count(), 0);
     cr_expect_eq(fake_domain_count(), 1);
+}
+
+static bool is_known(const char *name)
+{
+    struct command command = {.kind = COMMAND_DOMAIN_GET, .domain = name};
+    struct command_result result;
+
+    return command_run(agent, &command, &result, &err) == 0;
+}
+
+/* The agent does not fall for ever over a task that ends it, and nothing half made stays. */
+Test(agent, start_interrupted_too_often_is_given_up_and_taken_down)
+{
+    struct task_record task;
+
+    create("web", false, 0);
+    fake_add_foreign(look("web").spec.uuid, "web");
+    agent_stop(agent);
+    leave_half_started("domain.start", 3, false, 0);
+    start_agent();
+
+    task = outcome("20000000-0000-4000-8000-000000000001");
+    cr_expect_eq(task.state, TASK_FAILED);
+    cr_expect_not_null(strstr(task.error.message, "given up"));
+    while (look("web").state != DOMAIN_STOPPED) {
+        usleep(1000);
+    }
+    cr_expect_eq(fake_domain_count(), 0);
+    cr_expect_eq(fake_build_count(), 0);
+}
+
+Test(agent, creation_interrupted_too_often_leaves_no_record)
+{
+    create("web", false, 0);
+    fake_add_foreign(look("web").spec.uuid, "web");
+    agent_stop(agent);
+    leave_half_started("domain.create", 3, false, 0);
+    start_agent();
+
+    cr_expect_eq(outcome("20000000-0000-4000-8000-000000000001").state, TASK_FAILED);
+    while (is_known("web")) {
+        usleep(1000);
+    }
+    cr_expect_eq(fake_domain_count(), 0);
 }

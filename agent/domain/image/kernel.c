@@ -2,7 +2,7 @@
 /*
  * From a path to a mapped ELF image. Unpacking a distribution's kernel takes longer than all the
  * rest of a build, so the unpacked image is kept in a file named after what identifies the source
- * (device, inode, size, times). It is written under another name and renamed when complete, so a
+ * (device, inode, size, times). It gets its name when it is complete, so a
  * reader finds a whole image or none; a few are kept and the least recently used one goes first.
  */
 #include "agent/domain/image/kernel.h"
@@ -48,6 +48,15 @@ static int map_fd(int fd, const char *path, const char *field, size_t size_max,
     void *data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED) {
         return err_set_errno(err, errno, "cannot map %s", path);
+    }
+    /* Read now, when it can be said: a page that cannot be read later is a SIGBUS. */
+    if (madvise(data, (size_t)status.st_size, MADV_POPULATE_READ) != 0 && errno != EINVAL) {
+        int saved = errno;
+        munmap(data, (size_t)status.st_size);
+        return saved == ENOMEM
+                   ? err_set_field(err, ERR_NO_MEMORY, field, "no memory in dom0 to read %s", path)
+                   : err_set_field(err, ERR_UNAVAILABLE, field,
+                                   "%s cannot be read to its end: its disk gives errors", path);
     }
     file->data = data;
     file->size_bytes = (size_t)status.st_size;
@@ -138,34 +147,59 @@ static void cache_make_room(const char *cache_dir)
     }
 }
 
-/* A file to unpack into: in the cache, or in memory when there is no cache. */
-static int open_target(const char *cached, const char *cache_dir, char *temporary,
-                       size_t size_bytes, struct err *err)
+/* A file without a name that has room for all; 0 or an errno value. */
+static int reserve(int fd, size_t size_bytes)
 {
-    temporary[0] = '\0';
-    if (cached != NULL && (mkdir(cache_dir, 0700) == 0 || errno == EEXIST)) {
+    return fd < 0 ? errno : posix_fallocate(fd, 0, (off_t)size_bytes);
+}
+
+/*
+ * A file to unpack into: in the cache's file system, or in memory when there is no cache or no room. It has
+ * no name, so nothing is left of it when the agent dies over it.
+ */
+static int open_target(const char *cache_dir, size_t size_bytes, bool *is_in_cache,
+                       struct err *err)
+{
+    int fd;
+    *is_in_cache = false;
+    if (cache_dir != NULL && (mkdir(cache_dir, 0700) == 0 || errno == EEXIST)) {
         cache_make_room(cache_dir);
-        snprintf(temporary, size_bytes, "%s/unpacking-XXXXXX", cache_dir);
-        int fd = mkostemp(temporary, O_CLOEXEC);
-        if (fd >= 0) {
+        fd = open(cache_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+        int problem = reserve(fd, size_bytes);
+        if (problem == 0) {
+            *is_in_cache = true;
             return fd;
         }
-        temporary[0] = '\0';
-        log_warn("kernel cache: cannot write to %s: %s", cache_dir, strerror(errno));
+        log_warn("kernel cache: cannot write to %s: %s", cache_dir, strerror(problem));
+        if (fd >= 0) {
+            close(fd);
+        }
     }
-    int fd = memfd_create("nether-kernel", MFD_CLOEXEC);
-    if (fd < 0) {
-        return err_set_errno(err, errno, "cannot create a file to unpack the kernel into");
+    fd = memfd_create("nether-kernel", MFD_CLOEXEC);
+    int problem = reserve(fd, size_bytes);
+    if (problem != 0) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return err_set_field(err, ERR_NO_MEMORY, "kernel",
+                             "no room for the unpacked kernel, neither in the cache nor in memory: %s",
+                             strerror(problem));
     }
     return fd;
 }
 
+/* Gives the file its name. That another thread was faster is as good; that it fails is no error. */
+static void keep_as(int fd, const char *cached)
+{
+    char self[32];
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if (linkat(AT_FDCWD, self, AT_FDCWD, cached, AT_SYMLINK_FOLLOW) < 0 && errno != EEXIST) {
+        log_warn("kernel cache: %s cannot be kept: %s", cached, strerror(errno));
+    }
+}
+
 static int unpack_to_fd(const struct bzimage_payload *payload, int fd, struct err *err)
 {
-    int problem = posix_fallocate(fd, 0, (off_t)payload->unpacked_bytes);
-    if (problem != 0) {
-        return err_set_errno(err, problem, "no room for the unpacked kernel");
-    }
     void *out = mmap(NULL, payload->unpacked_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (out == MAP_FAILED) {
         return err_set_errno(err, errno, "cannot map the unpacked kernel");
@@ -192,8 +226,8 @@ static int unpack_image(const struct mapped_file *image, const char *cached,
         return result;
     }
 
-    char temporary[1200];
-    int fd = open_target(cached, cache_dir, temporary, sizeof(temporary), err);
+    bool is_in_cache;
+    int fd = open_target(cached != NULL ? cache_dir : NULL, payload.unpacked_bytes, &is_in_cache, err);
     if (fd < 0) {
         return fd;
     }
@@ -201,12 +235,10 @@ static int unpack_image(const struct mapped_file *image, const char *cached,
     if (result == 0) {
         result = map_fd(fd, "the unpacked kernel", "kernel", BZIMAGE_UNPACKED_MAX, elf, err);
     }
-    close(fd);
-    if (temporary[0] != '\0') {
-        if (result != 0 || rename(temporary, cached) < 0) {
-            unlink(temporary);
-        }
+    if (result == 0 && is_in_cache) {
+        keep_as(fd, cached);
     }
+    close(fd);
     return result;
 }
 

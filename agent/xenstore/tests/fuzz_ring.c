@@ -2,18 +2,14 @@
 /*
  * Fuzz target: what a hostile domain can do to its ring. The input is a list of steps: write bytes
  * into the request ring, move any of the four indices, ask to reconnect, take responses, shut down.
- * After each the daemon has its turn. Built with NETHER_FUZZ=ON (clang, libFuzzer, sanitizers).
+ * After each the daemon has its turn.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "util/log.h"
+#include "util/tests/fuzz.h"
 #include "xenstore/domain.h"
 #include "xenstore/tests/fake_xen.h"
-
-#include "util/log.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct fake_xen fake;
 static struct store store;
@@ -131,4 +127,43 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     store_destroy(&store);
     return 0;
+}
+
+/* Appends a request: what it does, the length, the payload, whose first byte is the type too. */
+static size_t add(uint8_t *out, size_t used, uint8_t type, const char *payload, size_t size)
+{
+    out[used++] = 7;
+    out[used++] = (uint8_t)(size + 1);
+    out[used++] = type;
+    memcpy(out + used, payload, size);
+    return used + size;
+}
+#define ADD(type, text) used = add(out, used, type, text, sizeof(text) - 1)
+
+size_t fuzz_seed(size_t index, uint8_t *out, size_t room)
+{
+    size_t used = 0;
+
+    fuzz_check(room >= 1024);
+    switch (index) {
+    case 0:
+        ADD(XS_WRITE, "data\0value");
+        ADD(XS_READ, "data\0");
+        ADD(XS_DIRECTORY, "\0");
+        out[used++] = 5;
+        ADD(XS_RM, "data\0");
+        return used;
+    case 1:
+        ADD(XS_WATCH, "data\0token\0");
+        ADD(XS_TRANSACTION_START, "\0");
+        ADD(XS_WRITE, "data/x\0001");
+        out[used++] = 4;
+        out[used++] = 6;
+        return used;
+    case 2:
+        memcpy(out, "\x00\xff\xff\xff\xff\x04\x01\x10\x00\x00\x00\x05", 12);
+        return 12;
+    default:
+        return 0;
+    }
 }
