@@ -17,4 +17,6 @@ void svm_exit_vmmcall(struct vcpu *v)
     if (hypercall_dispatch(v)) {
         arch_vcpu_advance_rip(v, length);
     }
+    /* What came during the call would make the guest leave as soon as it is entered. */
+    svm_interrupt_window();
 }

@@ -71,16 +71,10 @@ static void switch_to(struct cpu *c, struct vcpu *v)
     }
 }
 
-/* Interrupts that wait are taken here, on this CPU's own stack. */
-static void interrupt_window(void)
-{
-    __asm__ volatile("sti; nop; cli" : : : "memory");
-}
-
 static void idle(struct cpu *c)
 {
     if (frame_scrub_some(c->node, IDLE_SCRUB_FRAMES) != 0) {
-        interrupt_window();
+        svm_interrupt_window();
         return;
     }
     /* STI holds interrupts off until HLT has begun: nothing set before is slept through. Who sets
@@ -152,7 +146,7 @@ static void enter(struct cpu *c, struct vcpu *v)
     vmcb->tlb_control = TLB_FLUSH_NONE;
     vmcb->clean = svm_features.has_clean_bits ? CLEAN_ALL : 0;
     if (vmcb->exit_code == VMEXIT_INTR) {
-        interrupt_window();
+        svm_interrupt_window();
     }
     svm_handle_exit(v);
 }

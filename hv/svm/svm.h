@@ -35,6 +35,11 @@ void svm_enter(struct guest_gprs *gprs, uint64_t vmcb_paddr);
 
 /* exit.c: handles the exit that v has just taken. */
 void svm_handle_exit(struct vcpu *v);
+/* Interrupts that wait are taken here, on this CPU's own stack; no lock is held. */
+static inline void svm_interrupt_window(void)
+{
+    __asm__ volatile("sti; nop; cli" : : : "memory");
+}
 
 /* inject.c. An exit came while an event was being delivered: it is delivered again (15.7.2). */
 void svm_keep_interrupted_event(struct vmcb *vmcb);
