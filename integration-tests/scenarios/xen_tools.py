@@ -67,8 +67,8 @@ def test_store(host):
 
 
 def test_guest_of_xl(host):
-    host.shell(f"losetup /dev/loop0 {IMAGES}/disk.img && cat >/root/byxl.cfg", stdin=CONFIG)
-    host.shell("xl create /root/byxl.cfg", timeout_s=240)
+    host.shell(f"losetup /dev/loop0 {IMAGES}/disk.img && cat >/tmp/byxl.cfg", stdin=CONFIG)
+    host.shell("xl create /tmp/byxl.cfg", timeout_s=240)
     domid, mib, vcpus, _ = domains(host)["byxl"]
     check((mib, vcpus) == (128, 1), domains(host))
     check(managed(host)["byxl"] is False, "the agent takes it for its own")
@@ -98,8 +98,8 @@ def test_both_see_each_other(host):
     host.create_guest("bynether", memory_mib=128, kernel=kernel)
     check(domains(host)["bynether"][1] == 128, domains(host))
     host.shell("xl pause bynether && xl unpause bynether")
-    host.shell("cat >/root/idle.cfg", stdin=f'type = "pvh"\nname = "idle"\nmemory = 64\nkernel = "{kernel}"\n')
-    host.shell("xl create -q /root/idle.cfg")
+    host.shell("cat >/tmp/idle.cfg", stdin=f'type = "pvh"\nname = "idle"\nmemory = 64\nkernel = "{kernel}"\n')
+    host.shell("xl create -q /tmp/idle.cfg")
     check(managed(host) == {"Domain-0": False, "bynether": True, "idle": False}, managed(host))
     host.shell("xl destroy idle")
     check(sorted(domains(host)) == ["Domain-0", "bynether"], domains(host))
