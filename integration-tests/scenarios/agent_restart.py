@@ -7,7 +7,7 @@ the guest, or starts a second one from the same record.
 
 from lib.check import check, wait_for
 
-HOST = {"cpus": 2}
+HOST = {"cpus": 1}
 
 
 def test_killed_agent_adopts_the_guest(host):

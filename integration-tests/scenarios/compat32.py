@@ -8,7 +8,7 @@ stands in guests/compat32.)
 
 from lib.check import check, wait_for
 
-HOST = {"cpus": 2}
+HOST = {"cpus": 1}
 
 MODES = ("no-paging", "two-level", "pae", "compatibility", "64-bit")
 

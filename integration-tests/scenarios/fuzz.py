@@ -5,7 +5,8 @@ What could go wrong: the hypervisor panics or hangs, dom0 or its daemons fall ov
 or its answers come late, memory is not given back, a domain cannot be destroyed. Each run of the guest
 (guests/fuzz) follows from its seed, which the log names; so does that of dom0's program (programs/fuzz_dom0.c).
 
-NETHER_FUZZ_SECONDS (for each test, 20) and NETHER_FUZZ_SEED (the first, 1) make a longer or another run.
+NETHER_FUZZ_SECONDS (for each test, 20), NETHER_FUZZ_SEED (the first, 1) and NETHER_FUZZ_CPUS (of the host, 1) make a
+longer or another run.
 """
 
 import os
@@ -15,7 +16,7 @@ import time
 from lib.check import Failure, check, wait_for
 from lib.guest import Guest
 
-HOST = {"cpus": 2}
+HOST = {"cpus": int(os.environ.get("NETHER_FUZZ_CPUS", "1"))}
 SECONDS = int(os.environ.get("NETHER_FUZZ_SECONDS", "20"))
 SEED = int(os.environ.get("NETHER_FUZZ_SEED", "1"))
 STEPS = 20000

@@ -10,7 +10,7 @@ from collections import Counter
 
 from lib.check import check, wait_for
 
-HOST = {"cpus": 2}
+HOST = {"cpus": 1}
 DISK = "/var/lib/nether/cycles.img"
 
 

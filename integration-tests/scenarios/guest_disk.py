@@ -7,7 +7,7 @@ of another; a flush that is not passed on; a reboot that loses the disk or the d
 
 from lib.check import check
 
-HOST = {"cpus": 2}
+HOST = {"cpus": 1}
 DISK = "/var/lib/nether/diskprobe.img"
 
 

@@ -9,7 +9,7 @@ import json
 
 from lib.check import check, wait_for
 
-HOST = {"cpus": 2}
+HOST = {"cpus": 1}
 
 
 def test_pause_stops_its_time(host):

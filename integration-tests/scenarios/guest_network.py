@@ -7,7 +7,7 @@ another guest; packets whose contents are changed on the way (grant copy, checks
 
 from lib.check import check
 
-HOST = {"cpus": 2}
+HOST = {"cpus": 1}
 
 
 def test_two_guests_ping_each_other(host):

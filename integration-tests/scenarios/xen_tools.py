@@ -10,7 +10,7 @@ import json
 
 from lib.check import check, wait_for
 
-HOST = {"cpus": 2, "image": "debian"}
+HOST = {"cpus": 1, "image": "debian"}
 IMAGES = "/var/lib/nether/images"
 
 CONFIG = f"""
