@@ -7,7 +7,7 @@ that a small guest does not have; large pages that cover more than the guest own
 
 from lib.check import check
 
-HOST = {"cpus": 2}
+HOST = {"cpus": 1}
 
 
 def boot_and_look(host, memory_mib, vcpus):
