@@ -8,6 +8,7 @@
 #define RFLAGS_ANY  0x240cd5UL /* what a step may start with: the arithmetic flags, DF, AC, ID */
 #define BREAKPOINT  0xcc
 #define HALT        0xf4
+#define LOCK        0xf0
 #define CODE_PAGES  4U
 
 #define MSR_X2APIC      0x800U
@@ -157,9 +158,11 @@ static unsigned make_instruction(struct random *r, uint8_t *to)
                                     0x89, 0x8a, 0x8b, 0xa4, 0xa5, 0xa6, 0xaa, 0xab, 0xac, 0xc6, 0xc7, 0xd3, 0xf6, 0xf7,
                                     0xfe, 0xff};
     unsigned at = 0;
+    bool is_locked = false;
 
     while (random_once_in(r, 3)) {
-        to[at++] = prefixes[random_below(r, sizeof(prefixes))];
+        to[at] = prefixes[random_below(r, sizeof(prefixes))];
+        is_locked |= to[at++] == LOCK;
         if (at == 12) {
             break;
         }
@@ -190,6 +193,9 @@ static unsigned make_instruction(struct random *r, uint8_t *to)
     to[at] = (uint8_t)(random_once_in(r, 8) ? random_next(r) : random_next(r) & 0x3f); /* ModRM */
     if ((to[at] & 0xc7) == 5) {
         to[at] ^= 1; /* not by RIP: the guest's own code is there */
+    }
+    if (is_locked) {
+        to[at] &= 0x3f; /* in memory: at LOCK BT between registers QEMU 7.2 aborts */
     }
     at++;
     for (unsigned i = 0; i < 6; i++) {
