@@ -16,6 +16,7 @@
 #include <hv/iommu.h>
 #include <hv/machine_map.h>
 #include <hv/print.h>
+#include <hv/sched.h>
 #include <hv/string.h>
 #include <hv/vcpu.h>
 #include <hv/vioapic.h>
@@ -203,7 +204,7 @@ static struct domain *make_domain(void)
 {
     struct xen_domctl_createdomain config = {
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-        .max_vcpus = boot_options.dom0_max_vcpus != 0 ? boot_options.dom0_max_vcpus : cpu_count,
+        .max_vcpus = boot_options.dom0_max_vcpus != 0 ? boot_options.dom0_max_vcpus : cpu_count - sched_first_cpu,
         .max_evtchn_port = -1,
         .max_grant_frames = DOM0_GRANT_FRAMES,
         .max_maptrack_frames = DOM0_MAPTRACK_FRAMES,

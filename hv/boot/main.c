@@ -19,6 +19,7 @@
 #include <hv/machine_map.h>
 #include <hv/pci.h>
 #include <hv/print.h>
+#include <hv/sched.h>
 
 void boot_main(uint32_t magic, uint32_t info_paddr) NORETURN;
 
@@ -109,6 +110,11 @@ void boot_main(uint32_t magic, uint32_t info_paddr)
     init_host(magic, info_paddr);
     init_virtualization();
     smp_start_all();
+    if (boot_options.idle_cpus < cpu_count) {
+        sched_first_cpu = boot_options.idle_cpus;
+    } else {
+        pr_warn("idle_cpus=%u ignored: there are %u CPUs, and one must run dom0", boot_options.idle_cpus, cpu_count);
+    }
     dom0_build();
     cpu_run();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hypervisor's command line: words name=value; an unknown or bad one is reported and left out. */
+#include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/print.h>
 #include <hv/string.h>
@@ -90,6 +91,13 @@ static bool set_option(const char *name, const char *value)
             return false;
         }
         boot_options.dom0_max_vcpus = (unsigned)n;
+        return true;
+    }
+    if (strcmp(name, "idle_cpus") == 0) {
+        if (!parse_number(value, 1, &n) || n >= MAX_CPUS) {
+            return false;
+        }
+        boot_options.idle_cpus = (unsigned)n;
         return true;
     }
     if (strcmp(name, "iommu") == 0) {

@@ -24,10 +24,12 @@
 static struct {
     struct spinlock lock; /* protects the queue, each vCPU's sched part and running_on */
     struct list queue;    /* runnable, not running; sorted by virtual_ns */
-    uint64_t least_ns;    /* virtual time that only grows */
+    uint64_t least_ns;    /* what the one that had least has had; only grows */
     unsigned long idle[BITMAP_LONGS(MAX_CPUS)];
     bool is_ready;
 } runq = {.lock = SPINLOCK_INIT(LOCK_RANK_SCHED)};
+
+unsigned sched_first_cpu;
 
 static struct timer slice_timers[MAX_CPUS];
 
@@ -49,7 +51,7 @@ void sched_init_cpu(struct cpu *c)
 void sched_init_vcpu(struct vcpu *v)
 {
     list_init(&v->sched.link);
-    v->sched.cpu = v->id % MAX(cpu_count, 1U);
+    v->sched.cpu = sched_first_cpu + v->id % MAX(cpu_count - sched_first_cpu, 1U);
     v->sched.weight = SCHED_WEIGHT_DEFAULT;
     memset(v->sched.hard_affinity, 0xff, sizeof(v->sched.hard_affinity));
     memset(v->sched.soft_affinity, 0xff, sizeof(v->sched.soft_affinity));
@@ -86,7 +88,7 @@ void sched_remove_vcpu(struct vcpu *v)
 
 static bool may_run_on(const struct vcpu *v, unsigned cpu)
 {
-    return bit_test(v->sched.hard_affinity, cpu);
+    return cpu >= sched_first_cpu && bit_test(v->sched.hard_affinity, cpu);
 }
 
 /* An idle CPU of a set that v may run on, its last if possible; -1 if there is none. */
@@ -105,15 +107,49 @@ static int idle_cpu(const struct vcpu *v, const unsigned long *set)
     return -1;
 }
 
+/* The weighted time that v has had by now. */
+static uint64_t virtual_now(const struct vcpu *v, uint64_t now)
+{
+    uint64_t charged = v->sched.charged_ns;
+
+    if (v->running_on < 0 || now <= charged) {
+        return v->sched.virtual_ns;
+    }
+    return v->sched.virtual_ns + (now - charged) * SCHED_WEIGHT_DEFAULT / v->sched.weight;
+}
+
+static const struct vcpu *running_on(unsigned cpu)
+{
+    return cpus[cpu] == NULL ? NULL : READ_ONCE(cpus[cpu]->current);
+}
+
+/* One that runs alone for long is looked at by nobody: so whoever comes looks at all. */
+static void update_least(uint64_t now)
+{
+    uint64_t least = ~0UL;
+
+    if (!list_is_empty(&runq.queue)) {
+        least = container_of(runq.queue.next, struct vcpu, sched.link)->sched.virtual_ns;
+    }
+    for (unsigned i = sched_first_cpu; i < cpu_count; i++) {
+        if (running_on(i) != NULL) {
+            least = MIN(least, virtual_now(running_on(i), now));
+        }
+    }
+    if (least != ~0UL) {
+        runq.least_ns = MAX(runq.least_ns, least);
+    }
+}
+
 /* The CPU, of those v may run on, whose vCPU had more than v and most of all; else its last, or the
  * first it may: whoever runs there must at least share from now on. */
 static unsigned busy_cpu(const struct vcpu *v)
 {
     unsigned chosen = v->sched.cpu;
-    uint64_t most = v->sched.virtual_ns;
+    uint64_t most = v->sched.virtual_ns, now = now_ns();
 
     for (unsigned i = 0; i < cpu_count; i++) {
-        const struct vcpu *running = cpus[i] == NULL ? NULL : READ_ONCE(cpus[i]->current);
+        const struct vcpu *running = running_on(i);
 
         if (!may_run_on(v, i)) {
             continue;
@@ -121,8 +157,8 @@ static unsigned busy_cpu(const struct vcpu *v)
         if (!may_run_on(v, chosen)) {
             chosen = i;
         }
-        if (running != NULL && running->sched.virtual_ns > most) {
-            most = running->sched.virtual_ns;
+        if (running != NULL && virtual_now(running, now) > most) {
+            most = virtual_now(running, now);
             chosen = i;
         }
     }
@@ -160,12 +196,15 @@ void sched_wake(struct vcpu *v)
 {
     spin_lock(&runq.lock);
     if (!v->sched.is_queued && !is_on_cpu(v) && vcpu_is_runnable(v)) {
-        uint64_t floor = runq.least_ns > SLEEPER_NS ? runq.least_ns - SLEEPER_NS : 0;
+        uint64_t now = now_ns();
 
-        v->sched.virtual_ns = MAX(v->sched.virtual_ns, floor);
+        update_least(now);
+        if (runq.least_ns > SLEEPER_NS) {
+            v->sched.virtual_ns = MAX(v->sched.virtual_ns, runq.least_ns - SLEEPER_NS);
+        }
         this_cpu()->counters.wakeups++;
         trace(TRC_SCHED_WAKE, v->domain->domid, v->id);
-        vcpu_runstate_change(v, RUNSTATE_runnable, now_ns());
+        vcpu_runstate_change(v, RUNSTATE_runnable, now);
         enqueue(v);
         __atomic_thread_fence(__ATOMIC_SEQ_CST); /* who tickles for v, we or sched_released()? */
         tickle(v);
@@ -258,9 +297,7 @@ void sched_released(struct vcpu *v)
 /* Charges the current vCPU for the time since it was last looked at. */
 static void account(struct vcpu *v, uint64_t now)
 {
-    if (now > v->sched.charged_ns) {
-        v->sched.virtual_ns += (now - v->sched.charged_ns) * SCHED_WEIGHT_DEFAULT / v->sched.weight;
-    }
+    v->sched.virtual_ns = virtual_now(v, now);
     v->sched.charged_ns = now;
 }
 

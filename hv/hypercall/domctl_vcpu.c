@@ -41,13 +41,13 @@ long domctl_getvcpuinfo(struct vcpu *caller, struct domain *d, struct xen_domctl
 
 #define CPU_LONGS BITMAP_LONGS(MAX_CPUS)
 
-/* Leaves the online CPUs in a set; returns whether there are any. */
-static bool keep_online(unsigned long *set)
+/* Leaves the CPUs that run vCPUs in a set; returns whether there are any. */
+static bool keep_usable(unsigned long *set)
 {
     bool any = false;
 
     for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
-        if (cpu >= cpu_count) {
+        if (cpu < sched_first_cpu || cpu >= cpu_count) {
             bit_clear(set, cpu);
         } else if (bit_test(set, cpu)) {
             any = true;
@@ -56,7 +56,7 @@ static bool keep_online(unsigned long *set)
     return any;
 }
 
-/* Sets what is asked for and returns what is effective: the online part of each set. */
+/* Sets what is asked for and returns what is effective: of each set the CPUs that run vCPUs. */
 long domctl_setvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_vcpuaffinity *request = &op->u.vcpuaffinity;
@@ -76,7 +76,7 @@ long domctl_setvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
         return -XEN_EFAULT;
     }
     memcpy(effective, sets_hard ? hard : v->sched.hard_affinity, sizeof(effective));
-    if (!keep_online(effective)) {
+    if (!keep_usable(effective)) {
         return -XEN_EINVAL; /* it could never run */
     }
     sched_set_affinity(v, sets_hard ? hard : NULL, sets_soft ? soft : NULL);

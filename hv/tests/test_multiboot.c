@@ -173,15 +173,16 @@ Test(options, values_and_refusals)
 {
     fakes_reset();
 
-    boot_options_parse("dom0_mem=512M  dom0_max_vcpus=2 iommu=off loglvl=debug noreboot com1=57600,8n1");
+    boot_options_parse("dom0_mem=512M  dom0_max_vcpus=2 idle_cpus=1 iommu=off loglvl=debug noreboot com1=57600,8n1");
     cr_assert_eq(boot_options.dom0_mem_bytes, 512UL << 20);
     cr_assert_eq(boot_options.dom0_max_vcpus, 2);
+    cr_assert_eq(boot_options.idle_cpus, 1);
     cr_assert(boot_options.iommu_off);
     cr_assert_eq(boot_options.log_level, 3);
     cr_assert(boot_options.no_reboot);
     cr_assert_eq(boot_options.serial_baud, 57600);
 
-    boot_options_parse("dom0_mem=12x dom0_mem=99999999999999999999G dom0_max_vcpus=0 com1=0 com1=115200,7e1 com1=1152000000 junk");
+    boot_options_parse("dom0_mem=12x dom0_mem=99999999999999999999G dom0_max_vcpus=0 idle_cpus=1024 com1=0 com1=115200,7e1 com1=1152000000 junk");
     cr_assert_eq(boot_options.dom0_mem_bytes, 512UL << 20);
     cr_assert_eq(boot_options.dom0_max_vcpus, 2);
     cr_assert_eq(boot_options.serial_baud, 57600);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A host with 16 processors, 64 GiB and four NUMA nodes, and a guest with 8 vCPUs on it.
+"""A host with 16 processors that run vCPUs, 64 GiB and four NUMA nodes, and a guest with 8 vCPUs on it.
 
 What could go wrong: processors that do not start; memory above 4 GiB or of other nodes that is not there;
 all of it touched at boot (the machine of the tests does not have it); processors that fight for
@@ -10,17 +10,22 @@ import re
 
 from lib.check import check
 
-NODES, CPUS, MEMORY_GIB = 4, 16, 64
+NODES, MEMORY_GIB = 4, 64
+IDLE_CPUS, PER_NODE = 1, 4  # the one that runs no vCPU is of the first node
+CPUS = IDLE_CPUS + NODES * PER_NODE
 
-PER_NODE = CPUS // NODES
+
+def node_of(cpu):
+    return max(cpu - IDLE_CPUS, 0) // PER_NODE
 
 
 def numa():
     """QEMU's options: equal nodes in a row, farther ones at longer distances; host memory as it is touched."""
     words = []
     for node in range(NODES):
+        cpus = [cpu for cpu in range(CPUS) if node_of(cpu) == node]
         words += ["-object", f"memory-backend-ram,id=ram{node},size={MEMORY_GIB // NODES}G,reserve=off", "-numa",
-                  f"node,nodeid={node},cpus={node * PER_NODE}-{(node + 1) * PER_NODE - 1},memdev=ram{node}"]
+                  f"node,nodeid={node},cpus={cpus[0]}-{cpus[-1]},memdev=ram{node}"]
     for node in range(NODES):  # they must all be there first
         words += [w for far in range(node + 1, NODES)
                   for w in ("-numa", f"dist,src={node},dst={far},val={distance(node, far)}")]
@@ -31,7 +36,7 @@ def distance(a, b):
     return 10 if a == b else 15 + 6 * abs(a - b)
 
 
-HOST = {"cpus": CPUS, "memory": f"{MEMORY_GIB}G", "dom0_cpus": 2, "qemu": numa()}
+HOST = {"cpus": CPUS - IDLE_CPUS, "idle_cpus": IDLE_CPUS, "memory": f"{MEMORY_GIB}G", "dom0_cpus": 2, "qemu": numa()}
 
 
 def resident_gib(host):
@@ -56,7 +61,7 @@ def test_sysctl_by_node(host):
     lines = host.shell(host.push_program("host_topology")).splitlines()
     cpus = [tuple(map(int, line.split()[1:])) for line in lines if line.startswith("cpu ")]
     nodes = [tuple(map(int, line.split()[1:])) for line in lines if line.startswith("node ")]
-    check(cpus == [(cpu, cpu, 0, cpu // PER_NODE) for cpu in range(CPUS)], f"cpu, core, socket, node: {cpus}")
+    check(cpus == [(cpu, cpu, 0, node_of(cpu)) for cpu in range(CPUS)], f"cpu, core, socket, node: {cpus}")
     check([n[0] for n in nodes] == list(range(NODES)), f"nodes: {nodes}")
     for node, total_mib, free_mib, heap_mib, *distances in nodes:
         expected = MEMORY_GIB // NODES * 1024

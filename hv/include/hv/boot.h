@@ -37,6 +37,7 @@ extern struct boot_info boot_info;
 struct boot_options {
     uint64_t dom0_mem_bytes;   /* dom0_mem=SIZE (K, M, G), 0: default */
     unsigned dom0_max_vcpus;   /* dom0_max_vcpus=N, 0: as many as CPUs */
+    unsigned idle_cpus;        /* idle_cpus=N: the first N CPUs run no vCPU */
     bool iommu_off;            /* iommu=off */
     bool console_serial;       /* console=com1 (default), console=none */
     unsigned serial_baud;      /* com1=BAUD */

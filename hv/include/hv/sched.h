@@ -33,6 +33,9 @@ struct sched_vcpu {
     unsigned long soft_affinity[BITMAP_LONGS(MAX_CPUS)]; /* CPUs it would rather run on */
 };
 
+/* CPUs below this one run no vCPU: they are left to what interrupts them (idle_cpus=, boot/options.c). */
+extern unsigned sched_first_cpu;
+
 void sched_init_cpu(struct cpu *c);
 void sched_init_vcpu(struct vcpu *v);
 /* Takes a vCPU out for good (it is not running). */
