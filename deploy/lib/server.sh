@@ -66,7 +66,7 @@ GRUB_CMDLINE_LINUX="net.ifnames=0"
 GRUB_TERMINAL="console serial"
 GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"
 GRUB
-    printf '[Match]\nType=ether\n\n[Network]\nDHCP=yes\n' >"$tree/etc/systemd/network/80-dhcp.network"
+    printf '[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n' >"$tree/etc/systemd/network/80-dhcp.network"
     enable "$tree" systemd-networkd.service
     mkdir -p "$tree/boot/grub"
     : >"$tree/boot/grub/grub.cfg" # update-grub fills it: it belongs to a system that boots by GRUB
