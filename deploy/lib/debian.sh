@@ -3,22 +3,12 @@
 # from it with the units of deploy/systemd and the lab's own of deploy/debian. Sourced after
 # images.sh.
 
-# debian_sources: the machine's own apt sources of Debian, as lines of a sources.list
-debian_sources() {
-    local lines
-    # shellcheck disable=SC2016 # apt's own variables
-    lines=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
-        'Created-By: Packages' 'Origin: Debian' | grep -E ' bookworm(-updates|-security)? ' | sort -u)
-    [ -n "$lines" ] || die "apt has no list of Debian 12's packages; try apt-get update"
-    echo "$lines"
-}
-
-# debian_tree: a tar archive of Debian with the packages of deploy/debian/packages
+# debian_tree LIST: a tar archive of Debian with the packages that the file LIST names
 debian_tree() {
-    local list=$ROOT/deploy/debian/packages file packages
+    local list=$1 file packages
     file=$IMAGES/debian-tree-$(content_key "$list").tar
     if [ ! -s "$file" ]; then
-        say "Making the Debian tree"
+        say "Making a tree of Debian with ${list#"$ROOT/"}"
         packages=$(grep -v '^#' "$list" | paste -sd,)
         debian_sources | mmdebstrap --quiet --variant=minbase --include="$packages" \
             --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -45,7 +35,7 @@ enable() {
 image_debian() {
     local debian=$ROOT/deploy/debian systemd=$ROOT/deploy/systemd archive tree file unit
     [ "$(id -u)" = 0 ] || die "making the Debian dom0 takes root (files of other owners)"
-    archive=$(debian_tree)
+    archive=$(debian_tree "$debian/packages")
     file=$IMAGES/debian-$(content_key "$archive" "$debian"/* "$systemd"/* "$ROOT/deploy/lib/debian.sh").img
     if [ ! -s "$file" ]; then
         say "Making the Debian dom0"
