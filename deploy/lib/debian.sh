@@ -30,6 +30,19 @@ enable() {
     done
 }
 
+# mask TREE UNIT...: what systemctl mask would do
+mask() {
+    local tree=$1 unit
+    shift
+    for unit; do ln -sf /dev/null "$tree/etc/systemd/system/$unit"; done
+}
+
+# mask_slow TREE: without what nobody in the lab needs and what would only take time there
+mask_slow() {
+    mask "$1" {getty-static,getty@tty1,e2scrub_reap,systemd-update-utmp}.service \
+        {apt-daily,apt-daily-upgrade,dpkg-db-backup,fstrim,e2scrub_all}.timer
+}
+
 # image_debian: the disk of the full Debian dom0, without our programs and without a host's
 # identity: deploy/dom0/init lays these over it
 image_debian() {
@@ -46,11 +59,8 @@ image_debian() {
         install -D -m 644 "$systemd/nether-modules.conf" "$tree/usr/lib/modules-load.d/nether.conf"
         install -D -m 755 "$debian/lab-ready" "$tree/usr/lib/nether/lab-ready"
         for unit in "$systemd"/*.{service,mount} "$debian"/*.service; do enable "$tree" "$(basename "$unit")"; done
-        # Xen's own store must not run, and what nobody here needs would only take time.
-        for unit in {xen,xendomains,getty-static,getty@tty1,e2scrub_reap,systemd-update-utmp}.service \
-            {apt-daily,apt-daily-upgrade,dpkg-db-backup,fstrim,e2scrub_all}.timer; do
-            ln -sf /dev/null "$tree/etc/systemd/system/$unit"
-        done
+        mask "$tree" xen.service xendomains.service # Xen's own store must not run
+        mask_slow "$tree"
         mkdir -p "$tree/var/lib/nether" "$tree/etc/dropbear"
         echo 'LABEL=nether-data /var/lib/nether ext4 nofail 0 0' >"$tree/etc/fstab"
         sed -i 's/^root:[^:]*:/root::/' "$tree/etc/shadow" # on the console, without a password

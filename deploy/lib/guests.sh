@@ -48,7 +48,9 @@ image_debian_guest() {
         echo 'LABEL=debian / ext4 errors=remount-ro 0 1' >"$tree/etc/fstab"
         install -D -m 644 "$source/lan.network" "$tree/etc/systemd/network/lan.network"
         install -D -m 644 "$source/grub.cfg" "$tree/boot/grub/grub.cfg"
-        systemctl --quiet --root="$tree" enable systemd-networkd
+        install -D -m 644 "$source/slow.conf" "$tree/etc/systemd/system.conf.d/slow.conf"
+        mask_slow "$tree"
+        enable "$tree" systemd-networkd.service
         echo "Hello from Debian" >"$tree/var/www/html/index.html"
         make_disk "$file.part" gpt 1024 debian "$tree"
         mv "$file.part" "$file"
