@@ -3,22 +3,12 @@
 # from it with the units of deploy/systemd and the lab's own of deploy/debian. Sourced after
 # images.sh.
 
-# debian_sources: the machine's own apt sources of Debian, as lines of a sources.list
-debian_sources() {
-    local lines
-    # shellcheck disable=SC2016 # apt's own variables
-    lines=$(apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' \
-        'Created-By: Packages' 'Origin: Debian' | grep -E ' bookworm(-updates|-security)? ' | sort -u)
-    [ -n "$lines" ] || die "apt has no list of Debian 12's packages; try apt-get update"
-    echo "$lines"
-}
-
-# debian_tree: a tar archive of Debian with the packages of deploy/debian/packages
+# debian_tree LIST: a tar archive of Debian with the packages that the file LIST names
 debian_tree() {
-    local list=$ROOT/deploy/debian/packages file packages
+    local list=$1 file packages
     file=$IMAGES/debian-tree-$(content_key "$list").tar
     if [ ! -s "$file" ]; then
-        say "Making the Debian tree"
+        say "Making a tree of Debian with ${list#"$ROOT/"}"
         packages=$(grep -v '^#' "$list" | paste -sd,)
         debian_sources | mmdebstrap --quiet --variant=minbase --include="$packages" \
             --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -40,12 +30,25 @@ enable() {
     done
 }
 
+# mask TREE UNIT...: what systemctl mask would do
+mask() {
+    local tree=$1 unit
+    shift
+    for unit; do ln -sf /dev/null "$tree/etc/systemd/system/$unit"; done
+}
+
+# mask_slow TREE: without what nobody in the lab needs and what would only take time there
+mask_slow() {
+    mask "$1" {getty-static,getty@tty1,e2scrub_reap,systemd-update-utmp}.service \
+        {apt-daily,apt-daily-upgrade,dpkg-db-backup,fstrim,e2scrub_all}.timer
+}
+
 # image_debian: the disk of the full Debian dom0, without our programs and without a host's
 # identity: deploy/dom0/init lays these over it
 image_debian() {
     local debian=$ROOT/deploy/debian systemd=$ROOT/deploy/systemd archive tree file unit
     [ "$(id -u)" = 0 ] || die "making the Debian dom0 takes root (files of other owners)"
-    archive=$(debian_tree)
+    archive=$(debian_tree "$debian/packages")
     file=$IMAGES/debian-$(content_key "$archive" "$debian"/* "$systemd"/* "$ROOT/deploy/lib/debian.sh").img
     if [ ! -s "$file" ]; then
         say "Making the Debian dom0"
@@ -56,11 +59,8 @@ image_debian() {
         install -D -m 644 "$systemd/nether-modules.conf" "$tree/usr/lib/modules-load.d/nether.conf"
         install -D -m 755 "$debian/lab-ready" "$tree/usr/lib/nether/lab-ready"
         for unit in "$systemd"/*.{service,mount} "$debian"/*.service; do enable "$tree" "$(basename "$unit")"; done
-        # Xen's own store must not run, and what nobody here needs would only take time.
-        for unit in {xen,xendomains,getty-static,getty@tty1,e2scrub_reap,systemd-update-utmp}.service \
-            {apt-daily,apt-daily-upgrade,dpkg-db-backup,fstrim,e2scrub_all}.timer; do
-            ln -sf /dev/null "$tree/etc/systemd/system/$unit"
-        done
+        mask "$tree" xen.service xendomains.service # Xen's own store must not run
+        mask_slow "$tree"
         mkdir -p "$tree/var/lib/nether" "$tree/etc/dropbear"
         echo 'LABEL=nether-data /var/lib/nether ext4 nofail 0 0' >"$tree/etc/fstab"
         sed -i 's/^root:[^:]*:/root::/' "$tree/etc/shadow" # on the console, without a password

@@ -1,76 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 # Everything an emulated host boots from: the stock kernel, the small dom0, the sample guest and
 # the data disk. Each function prints the path of what it made; a path contains a key over the
-# contents of all its inputs, so what is already there is never made again. Sourced after common.sh.
+# contents of all its inputs, so what is already there is never made again. Sourced after apt.sh.
 
 IMAGES=$CACHE/images
 
-# remembered KEY COMMAND...: the output of COMMAND, which is asked again only a day later
-remembered() {
-    local note=$CACHE/remembered/$1
-    shift
-    mkdir -p "$(dirname "$note")"
-    if [ -z "$(find "$note" -mmin -1440 -size +0 2>/dev/null)" ]; then
-        "$@" >"$note.part"
-        mv "$note.part" "$note"
-    fi
-    cat "$note"
-}
-
-# fetch_package PACKAGE: path of the newest .deb, downloaded unless it is in the cache
-fetch_package() {
-    local package=$1 debs=$CACHE/debs version file
-    mkdir -p "$debs"
-    version=$(apt-cache policy "$package" 2>/dev/null | awk '/Candidate:/ {print $2}')
-    if [ -z "$version" ] || [ "$version" = "(none)" ]; then
-        file=$(find "$debs" -name "${package}_*.deb" | sort -V | tail -1)
-        [ -n "$file" ] || die "package $package is unknown to apt and not in $debs; try apt-get update"
-        echo "$file"
-        return
-    fi
-    file=$debs/${package}_${version//:/%3a}_amd64.deb
-    if [ ! -s "$file" ]; then
-        say "Fetching $package $version"
-        (cd "$debs" && apt-get download -qq "$package" 2> >(grep -v unsandboxed >&2)) ||
-            die "apt-get could not download $package"
-    fi
-    [ -s "$file" ] || die "apt-get downloaded $package, but not as $file"
-    echo "$file"
-}
-
-# unpack_package PACKAGE: folder with the contents of the newest version of a package
-unpack_package() {
-    local deb tree
-    deb=$(remembered "$1" fetch_package "$1")
-    [ -s "$deb" ] || deb=$(fetch_package "$1")
-    tree=$CACHE/unpacked/$(basename "$deb" .deb)
-    if [ ! -d "$tree" ]; then
-        rm -rf "$tree.part"
-        mkdir -p "$tree.part"
-        dpkg -x "$deb" "$tree.part"
-        mv "$tree.part" "$tree"
-    fi
-    echo "$tree"
-}
-
-# newest_kernel_package: the package that the linux-image-amd64 metapackage stands for today
+# newest_kernel_package KIND: the package that the metapackage of a kind stands for today. KIND is stock
+# (Debian's kernel), cloud (the one for virtual machines) or backports (a later one)
 newest_kernel_package() {
-    local package
-    package=$(apt-cache depends linux-image-amd64 2>/dev/null |
+    local meta=linux-image-amd64 known package
+    case $1 in
+    stock) known='linux-image-[0-9]*-[0-9]*[0-9]-amd64_*.deb' ;;
+    cloud) meta=linux-image-cloud-amd64 known='linux-image-[0-9]*-cloud-amd64_*.deb' ;;
+    backports) known='linux-image-[0-9]*+deb12-amd64_*.deb' ;;
+    esac
+    package=$(apt-cache "${APT[@]}" depends "$meta" 2>/dev/null |
         awk '/Depends: linux-image-[0-9]/ && !found {print $2; found = 1}')
     if [ -z "$package" ]; then
-        package=$(find "$CACHE/debs" -name 'linux-image-[0-9]*.deb' -printf '%f\n' 2>/dev/null |
+        package=$(find "$CACHE/debs" -name "$known" -printf '%f\n' 2>/dev/null |
             sort -V | tail -1 | cut -d_ -f1)
-        [ -n "$package" ] || die "apt does not know linux-image-amd64; try apt-get update"
+        [ -n "$package" ] || die "apt does not know $meta; try apt-get update"
     fi
     echo "$package"
 }
 
-# image_kernel: folder with vmlinuz (as Debian ships it), vmlinux (unpacked), release (the
-# version) and lib/modules
+# image_kernel KIND: folder with vmlinuz (as Debian ships it), release (the version) and lib/modules;
+# of the stock kernel also vmlinux (unpacked, for dom0)
 image_kernel() {
-    local package tree folder release
-    package=$(remembered linux-image-amd64 newest_kernel_package)
+    local kind=$1 package tree folder release
+    package=$(remembered "kernel-$kind" newest_kernel_package "$kind")
     tree=$(unpack_package "$package")
     release=${package#linux-image-}
     folder=$IMAGES/kernel-$(content_key "$(basename "$tree")" "$ROOT/deploy/unpack-kernel")
@@ -78,7 +36,7 @@ image_kernel() {
         rm -rf "$folder.part"
         mkdir -p "$folder.part/lib"
         cp "$tree/boot/vmlinuz-$release" "$folder.part/vmlinuz"
-        "$ROOT/deploy/unpack-kernel" "$folder.part/vmlinuz" "$folder.part/vmlinux" ||
+        [ "$kind" != stock ] || "$ROOT/deploy/unpack-kernel" "$folder.part/vmlinuz" "$folder.part/vmlinux" ||
             die "the kernel of $package cannot be unpacked"
         ln -s "$tree/lib/modules" "$folder.part/lib/modules"
         echo "$release" >"$folder.part/release"
@@ -119,7 +77,7 @@ image_xen_tools() {
 
 # add_modules KERNEL TREE NAME...: copies these modules with all they depend on, and their index
 add_modules() {
-    local kernel=$1 tree=$2 release name line
+    local kernel=$1 tree=$2 release name line place
     shift 2
     release=$(cat "$kernel/release")
     [ -e "$kernel/lib/modules/$release/modules.dep" ] || depmod -b "$kernel" "$release"
@@ -130,8 +88,12 @@ add_modules() {
         modprobe -d "$kernel" -S "$release" --ignore-install --show-depends "$name" ||
             die "the kernel has no module $name"
     done | awk '$1 == "insmod" {print $2}' | sort -u | while read -r line; do
-        mkdir -p "$tree/$(dirname "${line#"$kernel"}")"
-        cp "$line" "$tree/${line#"$kernel"}"
+        place=$tree${line#"$kernel"}
+        mkdir -p "$(dirname "$place")"
+        case $line in
+        *.xz) xz -dc "$line" >"${place%.xz}" ;; # busybox does not unpack modules
+        *) cp "$line" "$place" ;;
+        esac
     done
     depmod -b "$tree" "$release"
 }
@@ -225,17 +187,18 @@ image_guest() {
     echo "$file"
 }
 
-# image_data KERNEL GUEST: the data disk of a host, with everything a guest is made from under
-# images/: vmlinuz, initrd.img, disk.img (64 MiB, ext4, one file hello.txt)
+# image_data KERNEL GUEST [FOLDER]: the data disk of a host, with everything a guest is made from under
+# images/: vmlinuz, initrd.img, disk.img (64 MiB, ext4, one file hello.txt), and what FOLDER holds
 image_data() {
-    local kernel=$1 guest=$2 tree file
-    file=$IMAGES/data-$(content_key "$kernel" "$guest" "$ROOT/deploy/lib/images.sh").img
+    local kernel=$1 guest=$2 more=${3:-} tree file
+    file=$IMAGES/data-$(content_key "$kernel" "$guest" "$more" "$ROOT/deploy/lib/images.sh").img
     if [ ! -s "$file" ]; then
         say "Making the data disk"
         tree=$(mktemp -d "$IMAGES/tree.XXXXXX")
         mkdir -p "$tree/images" "$tree/disk"
         cp "$kernel/vmlinuz" "$tree/images/vmlinuz"
         cp "$guest" "$tree/images/initrd.img"
+        [ -z "$more" ] || cp -rL --sparse=always "$more/." "$tree/images/"
         echo "hello from the disk" >"$tree/disk/hello.txt"
         truncate -s 64M "$tree/images/disk.img"
         /sbin/mkfs.ext4 -q -L guest-data -d "$tree/disk" "$tree/images/disk.img"

@@ -14,11 +14,11 @@ class Guest:
     """One sample guest (deploy/guest) with one network interface on br0.
 
     memory_mib, vcpus: its size. number: 100 to 199, the last part of its address 10.77.0.x.
-    disk: path in dom0 of the image for xvda, or None. kernel: path in dom0.
+    disk: path in dom0 of the image for xvda, or None. kernel, initrd: paths in dom0; initrd may be None.
     """
 
     def __init__(self, host, name, memory_mib=256, vcpus=1, number=100, disk=None, cmdline="",
-                 kernel=f"{IMAGES}/vmlinuz"):
+                 kernel=f"{IMAGES}/vmlinuz", initrd=f"{IMAGES}/initrd.img"):
         self.host = host
         self.name = name
         self.number = number
@@ -28,7 +28,7 @@ class Guest:
             "memoryBytes": memory_mib << 20,
             "vcpus": vcpus,
             "kernel": kernel,
-            "initrd": f"{IMAGES}/initrd.img",
+            **({"initrd": initrd} if initrd else {}),
             "cmdline": f"console=hvc0 panic=-1 nether.remote "
                        f"ip={self.address}::10.77.0.11:255.255.255.0:{name}:eth0 {cmdline}".strip(),
             "disks": [{"target": "xvda", "path": disk}] if disk else [],

@@ -136,11 +136,15 @@ class Host:
         return self.http("127.0.0.1", AGENT_PORT, method, f"/v1{path}", body, headers, timeout_s)
 
     def rest(self, method, path, body=None, timeout_s=60):
-        """One REST request to the agent's loopback port: (status, decoded body or None)."""
+        """One REST request to the agent's loopback port: (status, decoded body or None).
+
+        body is sent as JSON, bytes as they are.
+        """
         headers, data = {}, None
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-            data = json.dumps(body)
+        if isinstance(body, bytes):
+            headers["Content-Type"], data = "application/octet-stream", body
+        elif body is not None:
+            headers["Content-Type"], data = "application/json", json.dumps(body)
         status, text = self.agent(method, path, data, headers, timeout_s)
         try:
             return status, (json.loads(text) if text.strip() else None)

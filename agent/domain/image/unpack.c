@@ -6,6 +6,7 @@
  */
 #include "agent/domain/image/unpack.h"
 
+#include <lz4.h>
 #include <lzma.h>
 #include <string.h>
 #include <zlib.h>
@@ -13,6 +14,8 @@
 
 #define XZ_MEMORY_MAX        (256ull << 20) /* the kernel build uses a 32 MiB dictionary */
 #define ZSTD_WINDOW_LOG_MAX  27             /* 128 MiB, what the kernel build asks for at most */
+#define LZ4_BLOCK_BYTES      (8 << 20)      /* a block unpacks to this; only the last one to less */
+#define LZ4_SIZE_BYTES       4u             /* before each block, and what the kernel build appends */
 
 static const struct {
     enum unpack_format format;
@@ -143,6 +146,40 @@ static int unpack_zstd(const uint8_t *data, size_t size_bytes, uint8_t *out, siz
     return 0;
 }
 
+/*
+ * The legacy frame of the lz4 frame format, which is what the kernel build makes: the magic number, then blocks,
+ * each behind its size. It has no end mark, so the end is where out is full.
+ */
+static int unpack_lz4(const uint8_t *data, size_t size_bytes, uint8_t *out, size_t out_bytes,
+                      struct err *err)
+{
+    size_t at = LZ4_SIZE_BYTES; /* the magic number */
+    size_t written = 0;
+    while (written < out_bytes) {
+        if (size_bytes < at + LZ4_SIZE_BYTES) {
+            return damaged(err, "lz4", "is shorter than it says");
+        }
+        uint32_t block_bytes;
+        memcpy(&block_bytes, data + at, sizeof(block_bytes));
+        at += LZ4_SIZE_BYTES;
+        if (block_bytes > size_bytes - at || block_bytes > LZ4_COMPRESSBOUND(LZ4_BLOCK_BYTES)) {
+            return damaged(err, "lz4", "has a block that goes beyond its end");
+        }
+        size_t room = out_bytes - written < LZ4_BLOCK_BYTES ? out_bytes - written : LZ4_BLOCK_BYTES;
+        int unpacked = LZ4_decompress_safe((const char *)data + at, (char *)out + written,
+                                           (int)block_bytes, (int)room);
+        if (unpacked <= 0) {
+            return damaged(err, "lz4", "is damaged or longer than it says");
+        }
+        at += block_bytes;
+        written += (size_t)unpacked;
+    }
+    if (size_bytes > at + LZ4_SIZE_BYTES) {
+        return damaged(err, "lz4", "is longer than it says");
+    }
+    return 0;
+}
+
 int unpack(enum unpack_format format, const uint8_t *data, size_t size_bytes, uint8_t *out,
            size_t out_bytes, struct err *err)
 {
@@ -153,6 +190,8 @@ int unpack(enum unpack_format format, const uint8_t *data, size_t size_bytes, ui
         return unpack_xz(data, size_bytes, out, out_bytes, err);
     case UNPACK_ZSTD:
         return unpack_zstd(data, size_bytes, out, out_bytes, err);
+    case UNPACK_LZ4:
+        return unpack_lz4(data, size_bytes, out, out_bytes, err);
     default:
         return err_set_field(err, ERR_INVALID, "kernel",
                              "kernel images compressed with %s are not supported",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Compressed kernel payloads: gzip, xz (with the x86 filter) and zstd, each bounded in size.
+ * Compressed kernel payloads: gzip, xz (with the x86 filter), zstd and lz4, each bounded in size.
  */
 #pragma once
 
@@ -15,10 +15,10 @@ enum unpack_format {
     UNPACK_GZIP,
     UNPACK_XZ,
     UNPACK_ZSTD,
-    UNPACK_BZIP2, /* recognised, so that the refusal can name it; likewise the next three */
+    UNPACK_LZ4,
+    UNPACK_BZIP2, /* recognised, so that the refusal can name it; likewise the next two */
     UNPACK_LZMA,
     UNPACK_LZO,
-    UNPACK_LZ4,
 };
 
 /** What data begins with. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <lz4.h>
 #include <lzma.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,17 @@ static size_t compress_text(enum unpack_format format, uint8_t *out, size_t room
         size = ZSTD_compress2(context, out, room, text, sizeof(text));
         cr_assert_not(ZSTD_isError(size));
         ZSTD_freeCCtx(context);
+    } else if (format == UNPACK_LZ4) { /* in two blocks */
+        const size_t ends[] = {TEXT_BYTES * 2 / 3, TEXT_BYTES};
+        put_u32(out, 0x184c2102);
+        size = 4;
+        for (size_t i = 0, begin = 0; i < 2; begin = ends[i++]) {
+            int block = LZ4_compress_default((const char *)text + begin, (char *)out + size + 4,
+                                             (int)(ends[i] - begin), (int)(room - size - 4));
+            cr_assert_gt(block, 0);
+            put_u32(out + size, (uint32_t)block);
+            size += 4 + (size_t)block;
+        }
     } else {
         z_stream stream = {
             .next_in = text, .avail_in = sizeof(text), .next_out = out, .avail_out = (uInt)room};
@@ -104,11 +116,12 @@ static int unpack_image(const struct image *image, struct err *err)
     return result;
 }
 
-static const enum unpack_format formats[] = {UNPACK_GZIP, UNPACK_XZ, UNPACK_ZSTD};
+static const enum unpack_format formats[] = {UNPACK_GZIP, UNPACK_XZ, UNPACK_ZSTD, UNPACK_LZ4};
+#define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))
 
 Test(bzimage, every_supported_compression_is_unpacked)
 {
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
         struct image *image = make_image(formats[i]);
         struct err err = {0};
         cr_expect_eq(unpack_image(image, &err), 0, "%s: %s", unpack_format_name(formats[i]),
@@ -120,7 +133,7 @@ Test(bzimage, every_supported_compression_is_unpacked)
 Test(bzimage, a_wrong_claim_of_size_is_refused)
 {
     static const uint32_t claims[] = {sizeof(text) - 1, sizeof(text) + 1, 1};
-    for (size_t f = 0; f < 3; f++) {
+    for (size_t f = 0; f < FORMAT_COUNT; f++) {
         for (size_t i = 0; i < 3; i++) {
             struct image *image = make_image(formats[f]);
             put_u32(image->bytes + image->size - 4, claims[i]);
@@ -129,6 +142,21 @@ Test(bzimage, a_wrong_claim_of_size_is_refused)
             free(image);
         }
     }
+}
+
+Test(bzimage, lz4_blocks_stay_inside_the_stream)
+{
+    static const uint32_t claims[] = {UINT32_MAX, 0, 1, IMAGE_MAX};
+    for (size_t i = 0; i < sizeof(claims) / sizeof(claims[0]); i++) {
+        struct image *image = make_image(UNPACK_LZ4);
+        put_u32(image->bytes + SETUP_BYTES + PAYLOAD_OFFSET + 4, claims[i]);
+        cr_expect_eq(unpack_image(image, NULL), -ERR_INVALID, "%u", claims[i]);
+        free(image);
+    }
+    static const uint8_t magic_alone[] = {0x02, 0x21, 0x4c, 0x18};
+    uint8_t out[16];
+    cr_expect_eq(unpack(UNPACK_LZ4, magic_alone, sizeof(magic_alone), out, sizeof(out), NULL),
+                 -ERR_INVALID);
 }
 
 Test(bzimage, an_impossible_claim_of_size_costs_no_memory)
@@ -148,7 +176,7 @@ Test(bzimage, an_impossible_claim_of_size_costs_no_memory)
 
 Test(bzimage, damage_is_found)
 {
-    for (size_t f = 0; f < 3; f++) {
+    for (size_t f = 0; f < FORMAT_COUNT; f++) {
         struct image *image = make_image(formats[f]);
         size_t payload = SETUP_BYTES + PAYLOAD_OFFSET;
         for (size_t i = payload + 20; i < payload + 200; i++) {
@@ -204,12 +232,12 @@ Test(bzimage, an_unsupported_compression_is_named)
 {
     struct image *image = make_image(UNPACK_GZIP);
     struct err err = {0};
-    static const uint8_t lz4[] = {0x02, 0x21, 0x4c, 0x18};
-    memcpy(image->bytes + SETUP_BYTES + PAYLOAD_OFFSET, lz4, sizeof(lz4));
+    static const uint8_t lzo[] = {0x89, 'L', 'Z', 'O'};
+    memcpy(image->bytes + SETUP_BYTES + PAYLOAD_OFFSET, lzo, sizeof(lzo));
 
     cr_expect_eq(unpack_image(image, &err), -ERR_INVALID);
 
-    cr_expect_neq(strstr(err.message, "lz4"), NULL);
+    cr_expect_neq(strstr(err.message, "lzo"), NULL);
     free(image);
 }
 
