@@ -88,10 +88,10 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
     lapic_init();
     ioapic_init();
-    serial_input_init(console_input_collect);
     pci_init();
     keep_own_registers();
     init_iommu();
+    serial_input_init(console_input_collect); /* its line goes through the remapping */
 }
 
 /* What domains stand on: virtualization of the processor and of DMA. */

@@ -165,9 +165,20 @@ int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, 
     return -XEN_ENOENT;
 }
 
-void ioapic_mask(uint32_t gsi, bool is_masked)
+void ioapic_mask(uint32_t gsi)
 {
-    (void)gsi, (void)is_masked;
+    (void)gsi;
+}
+
+bool ioapic_unmask(uint32_t gsi)
+{
+    (void)gsi;
+    return false;
+}
+
+uint32_t iommu_apic_id_limit(void)
+{
+    return 0xfe;
 }
 
 bool ioapic_is_routed(uint32_t gsi)

@@ -53,6 +53,7 @@ void fakes_reset(void)
     memset(regions, 0, sizeof(regions));
     memset(fakes_serial, 0, sizeof(fakes_serial));
     fakes_delivery = (struct fakes_delivery){0};
+    fakes_remapping = (struct fakes_remapping){0};
     fakes_vectors_in_use = fakes_regions = fakes_unmapped = 0;
     fakes_vectors_max = 256;
     next_page = ARENA_BYTES / 2 / PAGE_SIZE; /* allocations come out of the upper half */
@@ -206,6 +207,34 @@ unsigned pci_find_capability(pci_bdf bdf, uint8_t id)
         at = fakes_config[at + 1];
     }
     return at == 0xff ? 0 : at;
+}
+
+struct fakes_remapping fakes_remapping;
+
+int iommu_remap(uint16_t bdf, uint8_t vector, uint32_t apic_id)
+{
+    if (fakes_remapping.apic_id[vector] == 0) {
+        if (fakes_remapping.no_memory) {
+            return -XEN_ENOMEM;
+        }
+        fakes_remapping.count++;
+    }
+    fakes_remapping.bdf = bdf;
+    fakes_remapping.apic_id[vector] = apic_id;
+    return 0;
+}
+
+void iommu_remap_end(uint16_t bdf, uint8_t vector)
+{
+    if (bdf == fakes_remapping.bdf && fakes_remapping.apic_id[vector] != 0) {
+        fakes_remapping.apic_id[vector] = 0;
+        fakes_remapping.count--;
+    }
+}
+
+uint32_t iommu_apic_id_limit(void)
+{
+    return 0xfe;
 }
 
 bool iommu_owns_device(uint16_t bdf)

@@ -30,6 +30,14 @@ extern struct fakes_delivery {
 bool fakes_interrupt(int vector);
 extern unsigned fakes_vectors_in_use, fakes_vectors_max;
 
+/* The host vectors that the device may raise, and on which CPU (0: none). */
+extern struct fakes_remapping {
+    unsigned count;
+    bool no_memory;
+    pci_bdf bdf;
+    uint32_t apic_id[256];
+} fakes_remapping;
+
 /* Ranges that are trapped now, and frames unmapped so far. */
 extern unsigned fakes_regions, fakes_unmapped;
 /* An access to a trapped page, as the guest does it. */

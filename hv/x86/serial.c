@@ -85,6 +85,21 @@ static struct acpi_iso isa_interrupt(uint8_t irq)
     return (struct acpi_iso){.source_irq = irq, .gsi = irq};
 }
 
+static struct {
+    void (*received)(void *data);
+    uint32_t gsi;
+    bool is_level;
+} input;
+
+static void line_fired(void *data)
+{
+    input.received(data);
+    if (input.is_level) { /* masking ends it */
+        ioapic_mask(input.gsi);
+        ioapic_unmask(input.gsi);
+    }
+}
+
 void serial_input_init(void (*received)(void *data))
 {
     struct acpi_iso line = isa_interrupt(COM1_IRQ);
@@ -94,7 +109,10 @@ void serial_input_init(void (*received)(void *data))
     if (x86_in8(COM1 + UART_LSR) == 0xff) {
         return; /* no such port */
     }
-    vector = irq_vector_alloc(received, NULL);
+    input.received = received;
+    input.gsi = line.gsi;
+    input.is_level = is_level;
+    vector = irq_vector_alloc(line_fired, NULL);
     if (vector < 0 ||
         ioapic_route(line.gsi, (uint8_t)vector, cpus[0]->apic_id, is_level, is_active_low, false) != 0) {
         pr_warn("console: no interrupt for the serial port: no input");

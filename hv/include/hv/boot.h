@@ -38,6 +38,7 @@ struct boot_options {
     uint64_t dom0_mem_bytes;   /* dom0_mem=SIZE (K, M, G), 0: default */
     unsigned dom0_max_vcpus;   /* dom0_max_vcpus=N, 0: as many as CPUs */
     bool iommu_off;            /* iommu=off */
+    bool iommu_no_intremap;    /* iommu=no-intremap: DMA is remapped, interrupts are not */
     bool console_serial;       /* console=com1 (default), console=none */
     unsigned serial_baud;      /* com1=BAUD */
     unsigned log_level;        /* loglvl=error|warn|info|debug */
