@@ -5,6 +5,8 @@
  *   edu_irq forge FIRST LAST       writes an interrupt message for CPU 0 by DMA, for each of these vectors
  *   edu_irq message DEVICE COUNT   sends the MSI message that another function has, as its own MSI
  *   edu_irq raise N | lower N      asserts the interrupt line of the N-th edu device, or lets go of it
+ *   edu_irq serve N COUNT          asserts the line as often, each time until a driver that switches the device's
+ *                                  line off has done so (uio_pci_generic)
  */
 #include "edu.h"
 
@@ -19,6 +21,8 @@
 #define MSI_64BIT       0x80u
 #define MSI_ENABLE      1u
 #define REASON          1u
+#define PCI_COMMAND     4u
+#define COMMAND_NO_INTX 0x400u
 
 static void forge(unsigned first, unsigned last)
 {
@@ -53,6 +57,17 @@ static void send_message_of(const char *name, unsigned count)
     edu_config_write(at + MSI_CONTROL, 2, control & ~MSI_ENABLE);
 }
 
+static void serve(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        edu_write32(EDU_RAISE, REASON);
+        while (!(edu_config_read(NULL, PCI_COMMAND, 2) & COMMAND_NO_INTX)) {
+        }
+        edu_write32(EDU_LOWER, REASON);
+        edu_config_write(PCI_COMMAND, 2, edu_config_read(NULL, PCI_COMMAND, 2) & ~COMMAND_NO_INTX);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *verb = argc > 1 ? argv[1] : "";
@@ -66,8 +81,11 @@ int main(int argc, char **argv)
     } else if (argc == 3 && (strcmp(verb, "raise") == 0 || strcmp(verb, "lower") == 0)) {
         edu_open((unsigned)strtoul(argv[2], NULL, 0));
         edu_write32(*verb == 'r' ? EDU_RAISE : EDU_LOWER, REASON);
+    } else if (argc == 4 && strcmp(verb, "serve") == 0) {
+        edu_open((unsigned)strtoul(argv[2], NULL, 0));
+        serve((unsigned)strtoul(argv[3], NULL, 0));
     } else {
-        fputs("usage: edu_irq forge FIRST LAST | message DEVICE COUNT | raise N | lower N\n", stderr);
+        fputs("usage: edu_irq forge FIRST LAST | message DEVICE COUNT | raise N | lower N | serve N COUNT\n", stderr);
         return 2;
     }
     return 0;
