@@ -110,5 +110,6 @@ void boot_main(uint32_t magic, uint32_t info_paddr)
     init_virtualization();
     smp_start_all();
     dom0_build();
+    console_defer();
     cpu_run();
 }

@@ -98,6 +98,12 @@ void serial_write(const char *text, size_t size)
     fwrite(text, 1, size, stderr);
 }
 
+size_t serial_offer(const char *text, size_t size)
+{
+    serial_write(text, size);
+    return size;
+}
+
 void panic(const char *fmt, ...)
 {
     va_list args;

@@ -7,6 +7,7 @@
 #include <hv/arch/cpu.h>
 #include <hv/arch/svm_host.h>
 #include <hv/arch/x86.h>
+#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
 #include <hv/sched.h>
@@ -103,8 +104,13 @@ static struct vcpu *pass_door(struct cpu *c)
             timer_run();
             work |= __atomic_exchange_n(&c->work, 0, __ATOMIC_ACQ_REL);
         }
-        if (work & CPU_WORK_TRACE) {
-            trace_notify();
+        if (unlikely(work & (CPU_WORK_TRACE | CPU_WORK_CONSOLE))) {
+            if (work & CPU_WORK_TRACE) {
+                trace_notify();
+            }
+            if (work & CPU_WORK_CONSOLE) {
+                console_drain();
+            }
         }
         if ((work & CPU_WORK_SCHED) || c->current == NULL) {
             struct vcpu *next = sched_pick();

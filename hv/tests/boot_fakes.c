@@ -12,6 +12,7 @@
 #include <hv/irq.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
+#include <hv/timer.h>
 #include <hv/vlapic.h>
 
 #include <stdio.h>
@@ -33,6 +34,9 @@ uint8_t fakes_config[256];
 struct fakes_delivery fakes_delivery;
 unsigned fakes_vectors_in_use, fakes_vectors_max, fakes_regions, fakes_unmapped;
 char fakes_serial[4096];
+size_t fakes_serial_room;
+uint64_t fakes_tsc;
+struct timer *fakes_timer;
 
 static struct {
     irq_handler_fn handler;
@@ -87,7 +91,7 @@ struct cpu *this_cpu(void)
 
 uint64_t arch_read_tsc(void)
 {
-    return 0;
+    return fakes_tsc;
 }
 
 uint32_t x86_boot_apic_id(void)
@@ -98,6 +102,25 @@ uint32_t x86_boot_apic_id(void)
 void serial_write(const char *text, size_t size)
 {
     strncat(fakes_serial, text, MIN(size, sizeof(fakes_serial) - strlen(fakes_serial) - 1));
+}
+
+size_t serial_offer(const char *text, size_t size)
+{
+    size = MIN(size, fakes_serial_room);
+    fakes_serial_room -= size;
+    serial_write(text, size);
+    return size;
+}
+
+void timer_init(struct timer *t, void (*fire)(void *data), void *data)
+{
+    *t = (struct timer){.fire = fire, .data = data};
+}
+
+void timer_set(struct timer *t, uint64_t deadline_ns)
+{
+    t->deadline_ns = deadline_ns;
+    fakes_timer = t;
 }
 
 void panic(const char *fmt, ...)

@@ -44,5 +44,9 @@ extern unsigned fakes_regions, fakes_unmapped;
 uint64_t fakes_mmio_read(uint64_t gpa, unsigned size);
 void fakes_mmio_write(uint64_t gpa, unsigned size, uint64_t value);
 
-/* What the serial port was given. */
+/* What the serial port was given, and how much it takes without waiting. */
 extern char fakes_serial[4096];
+extern size_t fakes_serial_room;
+/* The clock, and the timer that was set last. */
+extern uint64_t fakes_tsc;
+extern struct timer *fakes_timer;

@@ -24,6 +24,7 @@
 #define IER_RECEIVED  0x01
 #define MCR_DTR_RTS   0x03
 #define MCR_OUT2      0x08 /* connects the interrupt line on a PC */
+#define FIFO_SIZE     16U
 #define LSR_DATA      0x01
 #define LSR_THR_EMPTY 0x20
 
@@ -62,6 +63,26 @@ void serial_write(const char *text, size_t size)
         }
         write_byte((uint8_t)text[i]);
     }
+}
+
+/* An empty transmitter has room for a FIFO of bytes. */
+size_t serial_offer(const char *text, size_t size)
+{
+    unsigned room = FIFO_SIZE;
+    size_t n = 0;
+
+    if (!(x86_in8(COM1 + UART_LSR) & LSR_THR_EMPTY)) {
+        return 0;
+    }
+    for (; n < size && room >= 2; n++) {
+        if (text[n] == '\n') {
+            x86_out8(COM1 + UART_DATA, '\r');
+            room--;
+        }
+        x86_out8(COM1 + UART_DATA, (uint8_t)text[n]);
+        room--;
+    }
+    return n;
 }
 
 int serial_read(void)
