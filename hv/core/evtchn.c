@@ -77,9 +77,16 @@ static bool has_pollers(const struct evtchn_ports *ports)
 /* Raises port n of d. Its binding is held still: see evtchn_ports.h. */
 static void set_pending(struct domain *d, uint32_t n, struct evtchn_port *p)
 {
-    bool is_new = d->evtchn->fifo != NULL ? evtchn_fifo_set_pending(d, n, p)
-                                          : evtchn_2l_set_pending(d, n, p);
+    bool is_new = false;
 
+    if (READ_ONCE(d->evtchn->fifo) == NULL) {
+        is_new = evtchn_2l_set_pending(d, n, p);
+    }
+    /* Looked at again: switch_to_fifo() changes the layout and then looks for such a bit. One of the two sees it, and
+     * if both do, the event comes twice. */
+    if (__atomic_load_n(&d->evtchn->fifo, __ATOMIC_SEQ_CST) != NULL) {
+        is_new |= evtchn_fifo_set_pending(d, n, p);
+    }
     if (is_new && unlikely(has_pollers(d->evtchn))) {
         wake_pollers(d, n);
     }
