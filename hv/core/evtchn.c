@@ -165,6 +165,7 @@ static struct evtchn_port *port_open(struct domain *d, uint32_t n, enum port_sta
 {
     struct evtchn_port *p = evtchn_port_at(d->evtchn, n);
 
+    lock_assert_held(&d->evtchn->lock);
     spin_lock(&p->lock);
     p->vcpu = (uint8_t)vcpu;
     p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
@@ -182,6 +183,8 @@ static void port_free(struct domain *d, uint32_t n, struct evtchn_port *p)
 {
     struct evtchn_ports *ports = d->evtchn;
 
+    lock_assert_held(&ports->lock);
+    lock_assert_held(&p->lock);
     p->state = PORT_FREE;
     p->remote = NULL;
     p->vcpu = 0;

@@ -213,6 +213,7 @@ static int switch_to_fifo(struct domain *d)
     struct evtchn_ports *ports = d->evtchn;
     struct evtchn_fifo *fifo = page_alloc();
 
+    lock_assert_held(&ports->lock);
     if (fifo == NULL) {
         return -XEN_ENOMEM;
     }

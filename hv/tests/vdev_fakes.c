@@ -100,6 +100,13 @@ void spin_init(struct spinlock *lock, enum lock_rank rank)
     *lock = (struct spinlock){.rank = rank};
 }
 
+void lock_assert_held(const struct spinlock *lock)
+{
+    if (lock->next == lock->serving) {
+        abort();
+    }
+}
+
 void spin_lock(struct spinlock *lock)
 {
     if (lock->next != lock->serving) {

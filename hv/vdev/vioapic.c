@@ -169,6 +169,7 @@ static bool deliver(const struct vioapic_pin *pin)
 /* The real pin's interrupt; the lock is held. */
 static void take_interrupt(struct vioapic_pin *pin)
 {
+    lock_assert_held(&pin->domain->vioapic->lock);
     pin->taken++;
     if (pin->is_storming) { /* sent before the line was masked */
         return;
