@@ -7,7 +7,8 @@ target_compile_options(hv_freestanding INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-std=gnu11>
     -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only -mcmodel=kernel
     -fno-asynchronous-unwind-tables -fno-unwind-tables -fcf-protection=none
-    -fno-stack-protector -fno-omit-frame-pointer -fno-strict-aliasing -fno-common)
+    -fno-omit-frame-pointer -fno-strict-aliasing -fno-common
+    $<IF:$<CONFIG:Debug>,-fstack-protector-strong;-mstack-protector-guard=global,-fno-stack-protector>)
 target_compile_options(hv_freestanding INTERFACE $<$<CONFIG:Release>:-flto=auto>)
 target_link_options(hv_freestanding INTERFACE $<$<CONFIG:Release>:-flto=auto>
     -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096)

@@ -89,10 +89,10 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
     lapic_init();
     ioapic_init();
-    serial_input_init(console_input_collect);
     pci_init();
     keep_own_registers();
     init_iommu();
+    serial_input_init(console_input_collect); /* its line goes through the remapping */
 }
 
 /* What domains stand on: virtualization of the processor and of DMA. */
@@ -116,5 +116,6 @@ void boot_main(uint32_t magic, uint32_t info_paddr)
         pr_warn("idle_cpus=%u ignored: there are %u CPUs, and one must run dom0", boot_options.idle_cpus, cpu_count);
     }
     dom0_build();
+    console_defer();
     cpu_run();
 }

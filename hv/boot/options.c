@@ -102,7 +102,8 @@ static bool set_option(const char *name, const char *value)
     }
     if (strcmp(name, "iommu") == 0) {
         boot_options.iommu_off = strcmp(value, "off") == 0;
-        return boot_options.iommu_off || strcmp(value, "on") == 0;
+        boot_options.iommu_no_intremap = strcmp(value, "no-intremap") == 0;
+        return boot_options.iommu_off || boot_options.iommu_no_intremap || strcmp(value, "on") == 0;
     }
     if (strcmp(name, "console") == 0) {
         boot_options.console_serial = strcmp(value, "com1") == 0;

@@ -9,6 +9,7 @@
 #include <hv/print.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
+#include <hv/vioapic.h>
 
 #define MAX_LINES 128U
 #define NS_PER_MS 1000000UL
@@ -83,6 +84,11 @@ static void show_clock(void)
             (wallclock_base_ns() + now_ns()) / (1000 * NS_PER_MS));
 }
 
+static void show_interrupts(void)
+{
+    vioapic_show(dom0);
+}
+
 static const struct {
     char key;
     const char *about;
@@ -90,7 +96,7 @@ static const struct {
 } keys[] = {
     {'h', "this list", show_help},       {'q', "domains and vCPUs", show_domains},
     {'m', "memory", show_memory},        {'r', "CPUs and what they run", show_cpus},
-    {'t', "time", show_clock},
+    {'t', "time", show_clock},           {'i', "dom0's interrupt lines", show_interrupts},
 };
 
 static void show_help(void)

@@ -77,9 +77,16 @@ static bool has_pollers(const struct evtchn_ports *ports)
 /* Raises port n of d. Its binding is held still: see evtchn_ports.h. */
 static void set_pending(struct domain *d, uint32_t n, struct evtchn_port *p)
 {
-    bool is_new = d->evtchn->fifo != NULL ? evtchn_fifo_set_pending(d, n, p)
-                                          : evtchn_2l_set_pending(d, n, p);
+    bool is_new = false;
 
+    if (READ_ONCE(d->evtchn->fifo) == NULL) {
+        is_new = evtchn_2l_set_pending(d, n, p);
+    }
+    /* Looked at again: switch_to_fifo() changes the layout and then looks for such a bit. One of the two sees it, and
+     * if both do, the event comes twice. */
+    if (__atomic_load_n(&d->evtchn->fifo, __ATOMIC_SEQ_CST) != NULL) {
+        is_new |= evtchn_fifo_set_pending(d, n, p);
+    }
     if (is_new && unlikely(has_pollers(d->evtchn))) {
         wake_pollers(d, n);
     }
@@ -158,6 +165,7 @@ static struct evtchn_port *port_open(struct domain *d, uint32_t n, enum port_sta
 {
     struct evtchn_port *p = evtchn_port_at(d->evtchn, n);
 
+    lock_assert_held(&d->evtchn->lock);
     spin_lock(&p->lock);
     p->vcpu = (uint8_t)vcpu;
     p->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
@@ -175,6 +183,8 @@ static void port_free(struct domain *d, uint32_t n, struct evtchn_port *p)
 {
     struct evtchn_ports *ports = d->evtchn;
 
+    lock_assert_held(&ports->lock);
+    lock_assert_held(&p->lock);
     p->state = PORT_FREE;
     p->remote = NULL;
     p->vcpu = 0;

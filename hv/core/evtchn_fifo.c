@@ -206,20 +206,26 @@ static void unpin_page(void *page)
     frame_put(virt_to_mfn((void *)((uintptr_t)page & PAGE_MASK)));
 }
 
-/* Switches d to FIFO. What is pending in the 2-level bitmap is carried over. EVTCHN lock held. */
+/* Switches d to FIFO. What is pending in the 2-level bitmap is carried over, after the switch: see
+ * set_pending() in evtchn.c. EVTCHN lock held. */
 static int switch_to_fifo(struct domain *d)
 {
     struct evtchn_ports *ports = d->evtchn;
     struct evtchn_fifo *fifo = page_alloc();
 
+    lock_assert_held(&ports->lock);
     if (fifo == NULL) {
         return -XEN_ENOMEM;
     }
     spin_init(&fifo->lock, LOCK_RANK_EVTCHN_FIFO);
-    for (uint32_t n = 1; n < ports->count; n++) {
-        evtchn_port_at(ports, n)->is_early_pending = evtchn_2l_is_pending(d, n);
-    }
     __atomic_store_n(&ports->fifo, fifo, __ATOMIC_SEQ_CST);
+    for (uint32_t n = 1; n < ports->count; n++) {
+        struct evtchn_port *p = evtchn_port_at(ports, n);
+
+        if (p->state != PORT_FREE && evtchn_2l_is_pending(d, n)) {
+            evtchn_fifo_set_pending(d, n, p); /* early: there are no words yet */
+        }
+    }
     return 0;
 }
 

@@ -161,6 +161,7 @@ static int16_t hold_frame(struct domain *granter, uint32_t ref, uint32_t header,
     struct grant_use *use = use_of(t, ref);
     gfn_t frame;
 
+    lock_assert_held(&t->lock);
     if (!read_grant(t, ref, header, &frame, hold)) {
         return GNTST_general_error;
     }

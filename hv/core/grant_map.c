@@ -52,6 +52,7 @@ static bool track_grow(struct grant_table *t)
     uint32_t first = t->track_pages * GRANT_TRACKS_PER_PAGE;
     struct grant_track *page;
 
+    lock_assert_held(&t->track_lock);
     if (t->track_pages >= t->max_track_pages) {
         return false;
     }

@@ -98,6 +98,12 @@ void serial_write(const char *text, size_t size)
     fwrite(text, 1, size, stderr);
 }
 
+size_t serial_offer(const char *text, size_t size)
+{
+    serial_write(text, size);
+    return size;
+}
+
 void panic(const char *fmt, ...)
 {
     va_list args;
@@ -165,9 +171,20 @@ int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, 
     return -XEN_ENOENT;
 }
 
-void ioapic_mask(uint32_t gsi, bool is_masked)
+void ioapic_mask(uint32_t gsi)
 {
-    (void)gsi, (void)is_masked;
+    (void)gsi;
+}
+
+bool ioapic_unmask(uint32_t gsi)
+{
+    (void)gsi;
+    return false;
+}
+
+uint32_t iommu_apic_id_limit(void)
+{
+    return 0xfe;
 }
 
 bool ioapic_is_routed(uint32_t gsi)

@@ -11,8 +11,13 @@
 #include <hv/vcpu.h>
 
 #define CHUNK      128U
-#define HOST_CHUNK 16U /* a serial port takes 1.4 ms for this: no more without a look at the door  \
-                        */
+#define HOST_CHUNK 16U /* what a serial port takes without waiting */
+
+/* A guest's line takes a serial port 10 ms at most, and pushes another one out of the ring. */
+#define GUEST_LINES_PER_S 10U
+#define ALL_LINES_PER_S   60U
+
+static struct print_limit all_guests;
 
 /* The rest of the text is written when the call comes again. */
 static long restart_write(struct vcpu *v, unsigned count, uint64_t buffer)
@@ -22,21 +27,42 @@ static long restart_write(struct vcpu *v, unsigned count, uint64_t buffer)
     return HYPERCALL_RESTART;
 }
 
-/* One line of a guest without what could disturb a terminal. */
-static void print_guest_line(const struct domain *d, char *line, size_t length)
+/* Whether one more line of d may be printed now; *lost: how many were not, since the last that was. */
+static bool may_print(struct domain *d, uint32_t *lost)
 {
+    uint32_t unused;
+
+    if (!print_is_due(&d->console_limit, GUEST_LINES_PER_S, lost)) {
+        return false;
+    }
+    if (!print_is_due(&all_guests, ALL_LINES_PER_S, &unused)) {
+        __atomic_add_fetch(&d->console_limit.dropped, *lost + 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    return true;
+}
+
+/* One line of a guest without what could disturb a terminal. */
+static void print_guest_line(struct domain *d, char *line, size_t length)
+{
+    uint32_t lost;
+
     for (size_t i = 0; i < length; i++) {
         if ((line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f) {
             line[i] = '?';
         }
     }
     line[length] = '\0';
-    if (length != 0) {
-        printk_guest("d%u: %s", d->domid, line);
+    if (length == 0 || !may_print(d, &lost)) {
+        return;
     }
+    if (lost > 0) {
+        pr_info("d%u: %u lines were dropped", d->domid, lost);
+    }
+    pr_info("d%u: %s", d->domid, line);
 }
 
-static void print_guest(const struct domain *d, char *text, size_t size)
+static void print_guest(struct domain *d, char *text, size_t size)
 {
     size_t start = 0;
 
@@ -55,6 +81,9 @@ static long write_text(struct vcpu *v, unsigned count, uint64_t buffer)
         char text[CHUNK + 1];
         size_t size = MIN(count, v->domain->is_hardware ? HOST_CHUNK : CHUNK);
 
+        if (v->domain->is_hardware && console_drain()) { /* no faster than the port */
+            return restart_write(v, count, buffer);
+        }
         if (guest_copy_in(v, text, buffer, size) != 0) {
             return -XEN_EFAULT;
         }

@@ -45,19 +45,23 @@ long sysctl_readconsole(struct vcpu *v, struct xen_sysctl *op)
     return 0;
 }
 
+/* A key a call: up to 128 lines, for which nobody waits (see console_defer()). The rest comes again. */
 long sysctl_debug_keys(struct vcpu *v, struct xen_sysctl *op)
 {
-    const struct xen_sysctl_debug_keys *request = &op->u.debug_keys;
-    char keys[MAX_KEYS];
+    struct xen_sysctl_debug_keys *request = &op->u.debug_keys;
+    char key;
 
     if (request->nr_keys > MAX_KEYS) {
         return -XEN_E2BIG;
     }
-    if (guest_copy_in(v, keys, guest_address(request->keys), request->nr_keys) != 0) {
+    if (request->nr_keys == 0) {
+        return 0;
+    }
+    if (guest_copy_in(v, &key, guest_address(request->keys), 1) != 0) {
         return -XEN_EFAULT;
     }
-    for (uint32_t i = 0; i < request->nr_keys; i++) {
-        debug_key(keys[i]);
-    }
-    return 0;
+    debug_key(key);
+    request->keys.p++;
+    request->nr_keys--;
+    return request->nr_keys > 0 ? HYPERCALL_RESTART : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* XEN_SYSCTL_tbuf_op and perfc_op: watching the host without stopping it. */
+/* XEN_SYSCTL_tbuf_op: the trace rings. */
 #include <hv/arch/cpu.h>
 #include <hv/bitmap.h>
 #include <hv/control.h>
@@ -38,67 +38,6 @@ long sysctl_tbuf_op(struct vcpu *v, struct xen_sysctl *op)
     case XEN_SYSCTL_TBUFOP_disable:
         trace_disable();
         return 0;
-    default:
-        return -XEN_EINVAL;
-    }
-}
-
-#define COUNTER_VALUES (sizeof(struct counters) / sizeof(uint32_t))
-
-/* The members of struct counters, in its order. Names stay what they are: metrics are made of them. */
-static const struct xen_sysctl_perfc_desc counter_names[] = {
-    {"vmexits", COUNTERS_EXITS},
-    {"hypercalls", COUNTERS_HYPERCALLS},
-    {"interrupts", 1},
-    {"timer interrupts", 1},
-    {"kicks sent", 1},
-    {"p2m flushes", 1},
-    {"vcpu switches", 1},
-    {"vcpu wakeups", 1},
-};
-
-_Static_assert(COUNTERS_EXITS + COUNTERS_HYPERCALLS + ARRAY_SIZE(counter_names) - 2 == COUNTER_VALUES,
-               "every counter has its name");
-
-/* What had been counted at the last reset: each CPU alone writes its own. */
-static uint32_t at_reset[COUNTER_VALUES];
-
-static void sum_counters(uint32_t *sums)
-{
-    for (unsigned n = 0; n < COUNTER_VALUES; n++) {
-        sums[n] = 0;
-        for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
-            sums[n] += READ_ONCE(((const uint32_t *)&cpus[cpu]->counters)[n]);
-        }
-    }
-}
-
-static long query_counters(struct vcpu *v, struct xen_sysctl_perfc_op *perfc)
-{
-    uint64_t names = guest_address(perfc->desc), values = guest_address(perfc->val);
-    uint32_t sums[COUNTER_VALUES];
-
-    sum_counters(sums);
-    for (unsigned n = 0; n < COUNTER_VALUES; n++) {
-        sums[n] -= at_reset[n];
-    }
-    if ((names != 0 && guest_copy_out(v, names, counter_names, sizeof(counter_names)) != 0) ||
-        (values != 0 && guest_copy_out(v, values, sums, sizeof(sums)) != 0)) {
-        return -XEN_EFAULT;
-    }
-    perfc->nr_counters = ARRAY_SIZE(counter_names);
-    perfc->nr_vals = COUNTER_VALUES;
-    return 0;
-}
-
-long sysctl_perfc_op(struct vcpu *v, struct xen_sysctl *op)
-{
-    switch (op->u.perfc_op.cmd) {
-    case XEN_SYSCTL_PERFCOP_reset:
-        sum_counters(at_reset);
-        return 0;
-    case XEN_SYSCTL_PERFCOP_query:
-        return query_counters(v, &op->u.perfc_op);
     default:
         return -XEN_EINVAL;
     }

@@ -2,7 +2,7 @@
 /*
  * AMD-Vi (AMD IOMMU specification 48882). All IOMMUs of the host share one device table, with an entry for
  * every requester id: blocked (an empty table, no permission), or translating through the p2m of the
- * domain that has it. Interrupts pass unmapped for now.
+ * domain that has it. With interrupt remapping (remap.c) it also says which vectors a function may raise.
  *
  * A flush is a command and a wait for its completion. An IOMMU that stops answering could let its
  * devices reach memory that was freed: then the host is stopped.
@@ -11,6 +11,7 @@
 
 #include "event_log.h"
 #include "ivrs.h"
+#include "remap.h"
 
 #include <hv/acpi.h>
 #include <hv/arch/cpu.h>
@@ -19,6 +20,7 @@
 #include <hv/domain.h>
 #include <hv/frame.h>
 #include <hv/hypercall.h>
+#include <hv/ioapic.h>
 #include <hv/lock.h>
 #include <hv/machine_map.h>
 #include <hv/pci.h>
@@ -42,12 +44,17 @@
 #define CONTROL_COHERENT   (1UL << 10)
 #define CONTROL_ISOC       (1UL << 11)
 #define CONTROL_COMMANDS   (1UL << 12)
+#define CONTROL_WIDE_ENTRIES (1UL << 17) /* GAEn */
+#define CONTROL_X2APIC     (1UL << 50)
+#define FEATURE_X2APIC         (1UL << 2)
 #define FEATURE_INVALIDATE_ALL (1UL << 6)
+#define FEATURE_WIDE_ENTRIES   (1UL << 7) /* GASup */
 
 #define COMMAND_WAIT            (1UL << 60)
 #define COMMAND_WAIT_STORE      (1UL << 0)
 #define COMMAND_INVALIDATE_DTE  (2UL << 60)
 #define COMMAND_INVALIDATE_PAGES (3UL << 60)
+#define COMMAND_INVALIDATE_INTERRUPTS (5UL << 60)
 #define COMMAND_INVALIDATE_ALL  (8UL << 60)
 #define PAGES_RANGE             (1UL << 0)
 #define PAGES_TABLES            (1UL << 1) /* PDE: cached table entries, too */
@@ -62,6 +69,11 @@
 #define DTE_4_LEVELS    (4UL << 9)
 #define DTE_READ        (1UL << 61)
 #define DTE_WRITE       (1UL << 62)
+#define DTE_TAG         0xffffUL /* second quadword */
+#define DTE_SYSMGT_SHIFT 40
+
+#define XAPIC_ID_LAST  0xfeU
+#define X2APIC_ID_LAST 0xffffffU /* what a remapping entry holds in one quadword */
 
 #define COMPLETION_TIMEOUT_NS 1000000000UL
 #define LOOK_EVERY_NS         1000000000UL
@@ -89,6 +101,8 @@ static mfn_t empty_table;
 static volatile uint64_t *wait_done; /* one word an IOMMU, written by COMPLETION_WAIT */
 static uint64_t wait_sequence;
 static struct timer look_timer;
+static bool is_remapping;
+static uint32_t apic_id_limit = XAPIC_ID_LAST;
 
 static uint64_t read_reg(const struct iommu *io, unsigned reg)
 {
@@ -183,7 +197,7 @@ static void write_entry(uint16_t bdf, const struct domain *d)
     }
     /* The hardware reads an entry in two halves: translate for nobody while its tag changes. */
     WRITE_ONCE(e->translation, blocked);
-    WRITE_ONCE(e->domain, domain_tag(d));
+    WRITE_ONCE(e->domain, domain_tag(d) | (ivrs_settings(&ivrs, bdf) >> 4 & 3UL) << DTE_SYSMGT_SHIFT);
     __atomic_thread_fence(__ATOMIC_RELEASE);
     WRITE_ONCE(e->translation, translation);
 }
@@ -232,7 +246,7 @@ int iommu_assign_all(struct domain *d)
     spin_lock(&iommu_lock);
     d->p2m.has_iommu = true;
     for (unsigned bdf = 0; bdf < DEVICE_COUNT; bdf++) {
-        if (device_table[bdf].domain == domain_tag(NULL) && !iommu_owns_device((uint16_t)bdf)) {
+        if ((device_table[bdf].domain & DTE_TAG) == domain_tag(NULL) && !iommu_owns_device((uint16_t)bdf)) {
             write_entry((uint16_t)bdf, d);
         }
     }
@@ -251,6 +265,94 @@ int iommu_assign_all(struct domain *d)
     spin_unlock(&iommu_lock);
     return 0;
 }
+
+/* --- Interrupts ------------------------------------------------------------------------------------ */
+
+uint32_t iommu_apic_id_limit(void)
+{
+    return apic_id_limit;
+}
+
+/* Nobody raises by what was read of the function's entries before. */
+static void forget_interrupts(uint16_t bdf)
+{
+    queue_all(COMMAND_INVALIDATE_DTE | bdf, 0);
+    queue_all(COMMAND_INVALIDATE_INTERRUPTS | bdf, 0);
+    complete_all();
+}
+
+static int remap(uint16_t bdf, uint8_t vector, uint32_t apic_id)
+{
+    spin_lock(&iommu_lock);
+
+    int rc = remap_set(&device_table[bdf].interrupts, vector, apic_id);
+
+    if (rc > 0) {
+        forget_interrupts(bdf);
+    }
+    spin_unlock(&iommu_lock);
+    return MIN(rc, 0);
+}
+
+int iommu_remap(uint16_t bdf, uint8_t vector, uint32_t apic_id)
+{
+    return is_remapping ? remap(ivrs_requester(&ivrs, bdf), vector, apic_id) : 0;
+}
+
+int iommu_remap_ioapic(uint32_t id, uint8_t vector, uint32_t apic_id)
+{
+    return is_remapping ? remap((uint16_t)ivrs_ioapic(&ivrs, id), vector, apic_id) : 0;
+}
+
+void iommu_remap_end(uint16_t bdf, uint8_t vector)
+{
+    if (!is_remapping) {
+        return;
+    }
+    bdf = ivrs_requester(&ivrs, bdf);
+    spin_lock(&iommu_lock);
+    if (remap_clear(device_table[bdf].interrupts, vector)) {
+        forget_interrupts(bdf);
+    }
+    spin_unlock(&iommu_lock);
+}
+
+/* All IOMMUs share the tables, so they agree on the form of entries. IO-APICs are told apart by the ids that
+ * firmware says they send under: without that their interrupts could not be told from forged ones. */
+static uint64_t choose_remapping(void)
+{
+    uint64_t features = ~0UL;
+
+    if (boot_options.iommu_no_intremap) {
+        pr_warn("iommu: interrupts are not remapped, as iommu=no-intremap says: devices can forge them");
+        return 0;
+    }
+    for (unsigned n = 0; n < ioapic_count(); n++) {
+        if (ivrs_ioapic(&ivrs, ioapic_info(n)->id) == IVRS_NO_FUNCTION) {
+            pr_warn("iommu: interrupts are not remapped, devices can forge them: firmware's IVRS table does not "
+                    "name the IO-APIC with id %u", ioapic_info(n)->id);
+            return 0;
+        }
+    }
+    for (unsigned i = 0; i < ivrs.iommu_count; i++) {
+        features &= read_reg(&iommus[i], REG_FEATURES);
+    }
+    is_remapping = true;
+    if (!(features & FEATURE_WIDE_ENTRIES)) {
+        pr_info("iommu: interrupts are remapped, entries of 32 bits");
+        return 0;
+    }
+    remap_use_wide_entries();
+    if (!(features & FEATURE_X2APIC)) {
+        pr_info("iommu: interrupts are remapped, entries of 128 bits");
+        return CONTROL_WIDE_ENTRIES;
+    }
+    apic_id_limit = X2APIC_ID_LAST;
+    pr_info("iommu: interrupts are remapped, entries of 128 bits, x2APIC destinations");
+    return CONTROL_WIDE_ENTRIES | CONTROL_X2APIC;
+}
+
+/* --- Faults ---------------------------------------------------------------------------------------- */
 
 /* Whether DMA was refused since the last call, by the IOMMU's own PCI status: it aborted a request.
  * That is all that QEMU 7.2 tells: its model never writes an event. */
@@ -293,24 +395,27 @@ static uint64_t control_from_flags(uint8_t flags)
            (flags & 0x20 ? CONTROL_COHERENT : 0);
 }
 
-static int enable(struct iommu *io)
+static int find(struct iommu *io)
 {
-    uint64_t control = control_from_flags(io->ivrs.flags);
-    void *events;
-
     io->regs = paging_map_mmio(io->ivrs.paddr, REGS_SIZE);
     machine_map_keep(io->ivrs.paddr, REGS_SIZE);
     if (read_reg(io, REG_FEATURES) == ~0UL) {
         pr_error("iommu: no answer at 0x%lx", io->ivrs.paddr);
         return -XEN_EIO;
     }
+    io->has_invalidate_all = read_reg(io, REG_FEATURES) & FEATURE_INVALIDATE_ALL;
+    return 0;
+}
+
+static int enable(struct iommu *io, uint64_t remapping)
+{
+    uint64_t control = control_from_flags(io->ivrs.flags) | remapping;
+    void *events = page_alloc();
+
     io->commands = page_alloc();
-    events = page_alloc();
     if (!io->commands || !events) {
         return -XEN_ENOMEM;
     }
-    io->has_invalidate_all = read_reg(io, REG_FEATURES) & FEATURE_INVALIDATE_ALL;
-
     write_reg(io, REG_CONTROL, 0); /* whatever firmware left */
     write_reg(io, REG_DEVICE_TABLE,
               virt_to_mfn(device_table).n << PAGE_SHIFT | TABLE_SIZE_CODE);
@@ -335,6 +440,9 @@ static int create_tables(void)
     }
     device_table = mfn_to_virt(table);
     for (unsigned bdf = 0; bdf < DEVICE_COUNT; bdf++) {
+        if (is_remapping) {
+            device_table[bdf].interrupts = remap_blocked(ivrs_settings(&ivrs, (uint16_t)bdf));
+        }
         write_entry((uint16_t)bdf, NULL);
     }
     return 0;
@@ -348,11 +456,21 @@ int iommu_init(void)
         return -XEN_ENODEV;
     }
 
-    int rc = create_tables();
+    int rc = 0;
 
     for (unsigned i = 0; i < ivrs.iommu_count && rc == 0; i++) {
         iommus[i].ivrs = ivrs.iommus[i];
-        rc = enable(&iommus[i]);
+        rc = find(&iommus[i]);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+
+    uint64_t remapping = choose_remapping();
+
+    rc = create_tables();
+    for (unsigned i = 0; i < ivrs.iommu_count && rc == 0; i++) {
+        rc = enable(&iommus[i], remapping);
     }
     if (rc != 0) {
         return rc;

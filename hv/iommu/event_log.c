@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What an IOMMU says of refused DMA. An entry is there when it is not zero, as we leave what was
+ * What an IOMMU says of refused DMA and interrupts. An entry is there when it is not zero, as we leave what was
  * read: the tail register can be ahead of what is written, and QEMU before 10 does not move it.
  * (QEMU 7.2 takes the log for full at all times and writes nothing: see fault_seen() in amd_vi.c.)
  */
@@ -12,6 +12,7 @@
 #define STATUS_EVENT_OVERFLOW (1UL << 0)
 
 #define EVENT_IO_PAGE_FAULT 2U
+#define EVENT_INTERRUPT     (1UL << 51) /* I */
 #define EVENT_WRITE         (1UL << 53 | 1UL << 49) /* RW; QEMU has it where NX is, which needs a PASID */
 
 void event_log_init(struct event_log *log, volatile char *regs, void *page)
@@ -30,7 +31,10 @@ static void report(uint64_t first, uint64_t second)
     unsigned code = (unsigned)(first >> 60);
     uint16_t bdf = (uint16_t)first;
 
-    if (code == EVENT_IO_PAGE_FAULT) {
+    if (code == EVENT_IO_PAGE_FAULT && first & EVENT_INTERRUPT) {
+        printk_guest("iommu: interrupt refused: device %02x:%02x.%u sends one that is not its own (0x%lx)", bdf >> 8,
+                     bdf >> 3 & 31, bdf & 7, second);
+    } else if (code == EVENT_IO_PAGE_FAULT) {
         printk_guest("iommu: DMA refused: device %02x:%02x.%u %s 0x%lx", bdf >> 8, bdf >> 3 & 31,
                      bdf & 7, first & EVENT_WRITE ? "writes" : "reads", second);
     } else {

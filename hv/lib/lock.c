@@ -43,6 +43,18 @@ static void rank_pop(const struct spinlock *lock)
     }
     panic("lock: rank %u released but not held", lock->rank);
 }
+
+void lock_assert_held(const struct spinlock *lock)
+{
+    const struct cpu *c = this_cpu();
+
+    for (unsigned i = 0; i < c->held_count; i++) {
+        if (c->held_ranks[i] == lock->rank) {
+            return;
+        }
+    }
+    panic("lock: rank %u is not held here", lock->rank);
+}
 #else
 static void rank_check(const struct spinlock *lock, bool may_equal)
 {

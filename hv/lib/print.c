@@ -39,27 +39,35 @@ void printk(enum log_level level, const char *fmt, ...)
     va_end(args);
 }
 
-/* A bucket of messages refilled every second. Races between CPUs cost at most a message. */
+/* A bucket that is full again every second. Races between CPUs cost at most a message. */
+bool print_is_due(struct print_limit *limit, unsigned per_second, uint32_t *lost)
+{
+    uint64_t now = now_ns() / 1000000000UL;
+
+    *lost = 0;
+    if (READ_ONCE(limit->second) != now) {
+        WRITE_ONCE(limit->second, now);
+        WRITE_ONCE(limit->printed, 0);
+        *lost = __atomic_exchange_n(&limit->dropped, 0, __ATOMIC_RELAXED);
+    }
+    if (__atomic_add_fetch(&limit->printed, 1, __ATOMIC_RELAXED) > per_second) {
+        __atomic_add_fetch(&limit->dropped, 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    return true;
+}
+
 void printk_guest(const char *fmt, ...)
 {
-    static uint64_t window;
-    static uint32_t printed, dropped;
-    uint64_t now = now_ns() / 1000000000UL;
+    static struct print_limit limit;
+    uint32_t lost;
     va_list args;
 
-    if (READ_ONCE(window) != now) {
-        WRITE_ONCE(window, now);
-        WRITE_ONCE(printed, 0);
-
-        uint32_t lost = __atomic_exchange_n(&dropped, 0, __ATOMIC_RELAXED);
-
-        if (lost > 0) {
-            printk(LOG_INFO, "%u messages caused by guests were dropped", lost);
-        }
-    }
-    if (__atomic_add_fetch(&printed, 1, __ATOMIC_RELAXED) > GUEST_MESSAGES_PER_S) {
-        __atomic_add_fetch(&dropped, 1, __ATOMIC_RELAXED);
+    if (!print_is_due(&limit, GUEST_MESSAGES_PER_S, &lost)) {
         return;
+    }
+    if (lost > 0) {
+        printk(LOG_INFO, "%u messages caused by guests were dropped", lost);
     }
     va_start(args, fmt);
     print_line(fmt, args);

@@ -139,6 +139,40 @@ static void scrub(uint64_t index, unsigned order)
     }
 }
 
+#ifndef NDEBUG
+#define POISON 0xdd /* what a freed page of the hypervisor's is filled with until it is scrubbed */
+
+/* Clean memory is nobody's, so it is still zero. */
+static void check_clean(uint64_t index, unsigned order)
+{
+    const uint64_t *words = mfn_to_virt(mfn(index));
+
+    for (uint64_t i = 0; order <= ORDER_2M && i < PAGE_SIZE / sizeof(*words) << order; i++) {
+        if (words[i] != 0) {
+            panic("heap: frame 0x%lx was written after it was freed: 0x%lx at 0x%lx",
+                  index + i * sizeof(*words) / PAGE_SIZE, words[i], i * sizeof(*words) % PAGE_SIZE);
+        }
+    }
+}
+
+static void poison(uint64_t index, unsigned order)
+{
+    memset(mfn_to_virt(mfn(index)), POISON, PAGE_SIZE << order);
+}
+#else
+static void check_clean(uint64_t index, unsigned order)
+{
+    (void)index;
+    (void)order;
+}
+
+static void poison(uint64_t index, unsigned order)
+{
+    (void)index;
+    (void)order;
+}
+#endif
+
 static void mark(uint64_t index, unsigned order, enum frame_state state, uint16_t owner, uint32_t refs)
 {
     for (uint64_t i = 0; i < 1UL << order; i++) {
@@ -178,6 +212,8 @@ static uint64_t take_from_node(unsigned node, unsigned order)
 
     if (index != 0 && contents != FRAME_CLEAN) {
         scrub(index, order);
+    } else if (index != 0) {
+        check_clean(index, order);
     }
     return index;
 }
@@ -273,6 +309,8 @@ mfn_t frame_alloc_hv(unsigned order, unsigned node)
 
 void frame_free_hv(mfn_t m, unsigned order)
 {
+    BUG_ON(frame_of(m)->state != FRAME_HV && frame_of(m)->state != FRAME_SHARED);
+    poison(m.n, order);
     give_back(m.n, order, FRAME_DIRTY);
 }
 

@@ -136,6 +136,7 @@ static bool may_have_table(const struct p2m *p)
  * whether it still holds: no lookup is remembered that found nothing. */
 static void set_entry(struct p2m *p, uint64_t *slot, uint64_t pte)
 {
+    lock_assert_held(&p->lock);
     if (*slot & PTE_P) {
         p->change_count++;
     }

@@ -5,10 +5,13 @@
  * undisturbed and needs no interrupt-safe lock.
  */
 #include <hv/arch/cpu.h>
+#include <hv/arch/layout.h>
 #include <hv/arch/svm_host.h>
 #include <hv/arch/x86.h>
+#include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
+#include <hv/print.h>
 #include <hv/sched.h>
 #include <hv/time.h>
 #include <hv/timer.h>
@@ -90,9 +93,34 @@ static void idle(struct cpu *c)
     }
 }
 
+#ifndef NDEBUG
+#define STACK_RESERVE 1024U
+
+/* At the door nothing is held, and the end of the stack was never reached: it is zero from the start. */
+static void check_door(const struct cpu *c)
+{
+    const uint64_t *end = (const uint64_t *)((const char *)c + STACK_LOWEST);
+
+    for (unsigned i = 0; i < c->held_count; i++) {
+        panic("door: a lock of rank %u is still held", c->held_ranks[i]);
+    }
+    for (unsigned i = 0; i < STACK_RESERVE / sizeof(*end); i++) {
+        if (end[i] != 0) {
+            panic("door: the stack was used up to its last %u bytes", STACK_RESERVE);
+        }
+    }
+}
+#else
+static void check_door(const struct cpu *c)
+{
+    (void)c;
+}
+#endif
+
 /* Does the work that waits and returns the vCPU to enter. */
 static struct vcpu *pass_door(struct cpu *c)
 {
+    check_door(c);
     for (;;) {
         uint32_t work = 0;
 
@@ -103,8 +131,13 @@ static struct vcpu *pass_door(struct cpu *c)
             timer_run();
             work |= __atomic_exchange_n(&c->work, 0, __ATOMIC_ACQ_REL);
         }
-        if (work & CPU_WORK_TRACE) {
-            trace_notify();
+        if (unlikely(work & (CPU_WORK_TRACE | CPU_WORK_CONSOLE))) {
+            if (work & CPU_WORK_TRACE) {
+                trace_notify();
+            }
+            if (work & CPU_WORK_CONSOLE) {
+                console_drain();
+            }
         }
         if ((work & CPU_WORK_SCHED) || c->current == NULL) {
             struct vcpu *next = sched_pick();

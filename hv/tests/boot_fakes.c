@@ -12,6 +12,7 @@
 #include <hv/irq.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
+#include <hv/timer.h>
 #include <hv/vlapic.h>
 
 #include <stdio.h>
@@ -33,6 +34,9 @@ uint8_t fakes_config[256];
 struct fakes_delivery fakes_delivery;
 unsigned fakes_vectors_in_use, fakes_vectors_max, fakes_regions, fakes_unmapped;
 char fakes_serial[4096];
+size_t fakes_serial_room;
+uint64_t fakes_tsc;
+struct timer *fakes_timer;
 
 static struct {
     irq_handler_fn handler;
@@ -53,6 +57,7 @@ void fakes_reset(void)
     memset(regions, 0, sizeof(regions));
     memset(fakes_serial, 0, sizeof(fakes_serial));
     fakes_delivery = (struct fakes_delivery){0};
+    fakes_remapping = (struct fakes_remapping){0};
     fakes_vectors_in_use = fakes_regions = fakes_unmapped = 0;
     fakes_vectors_max = 256;
     next_page = ARENA_BYTES / 2 / PAGE_SIZE; /* allocations come out of the upper half */
@@ -86,7 +91,7 @@ struct cpu *this_cpu(void)
 
 uint64_t arch_read_tsc(void)
 {
-    return 0;
+    return fakes_tsc;
 }
 
 uint32_t x86_boot_apic_id(void)
@@ -97,6 +102,25 @@ uint32_t x86_boot_apic_id(void)
 void serial_write(const char *text, size_t size)
 {
     strncat(fakes_serial, text, MIN(size, sizeof(fakes_serial) - strlen(fakes_serial) - 1));
+}
+
+size_t serial_offer(const char *text, size_t size)
+{
+    size = MIN(size, fakes_serial_room);
+    fakes_serial_room -= size;
+    serial_write(text, size);
+    return size;
+}
+
+void timer_init(struct timer *t, void (*fire)(void *data), void *data)
+{
+    *t = (struct timer){.fire = fire, .data = data};
+}
+
+void timer_set(struct timer *t, uint64_t deadline_ns)
+{
+    t->deadline_ns = deadline_ns;
+    fakes_timer = t;
 }
 
 void panic(const char *fmt, ...)
@@ -206,6 +230,34 @@ unsigned pci_find_capability(pci_bdf bdf, uint8_t id)
         at = fakes_config[at + 1];
     }
     return at == 0xff ? 0 : at;
+}
+
+struct fakes_remapping fakes_remapping;
+
+int iommu_remap(uint16_t bdf, uint8_t vector, uint32_t apic_id)
+{
+    if (fakes_remapping.apic_id[vector] == 0) {
+        if (fakes_remapping.no_memory) {
+            return -XEN_ENOMEM;
+        }
+        fakes_remapping.count++;
+    }
+    fakes_remapping.bdf = bdf;
+    fakes_remapping.apic_id[vector] = apic_id;
+    return 0;
+}
+
+void iommu_remap_end(uint16_t bdf, uint8_t vector)
+{
+    if (bdf == fakes_remapping.bdf && fakes_remapping.apic_id[vector] != 0) {
+        fakes_remapping.apic_id[vector] = 0;
+        fakes_remapping.count--;
+    }
+}
+
+uint32_t iommu_apic_id_limit(void)
+{
+    return 0xfe;
 }
 
 bool iommu_owns_device(uint16_t bdf)

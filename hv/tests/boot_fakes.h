@@ -30,11 +30,23 @@ extern struct fakes_delivery {
 bool fakes_interrupt(int vector);
 extern unsigned fakes_vectors_in_use, fakes_vectors_max;
 
+/* The host vectors that the device may raise, and on which CPU (0: none). */
+extern struct fakes_remapping {
+    unsigned count;
+    bool no_memory;
+    pci_bdf bdf;
+    uint32_t apic_id[256];
+} fakes_remapping;
+
 /* Ranges that are trapped now, and frames unmapped so far. */
 extern unsigned fakes_regions, fakes_unmapped;
 /* An access to a trapped page, as the guest does it. */
 uint64_t fakes_mmio_read(uint64_t gpa, unsigned size);
 void fakes_mmio_write(uint64_t gpa, unsigned size, uint64_t value);
 
-/* What the serial port was given. */
+/* What the serial port was given, and how much it takes without waiting. */
 extern char fakes_serial[4096];
+extern size_t fakes_serial_room;
+/* The clock, and the timer that was set last. */
+extern uint64_t fakes_tsc;
+extern struct timer *fakes_timer;

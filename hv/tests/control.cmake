@@ -14,6 +14,7 @@ if(BUILD_TESTING)
         hypercall/multicall.c
         hypercall/sysctl.c
         hypercall/sysctl_console.c
+        hypercall/sysctl_counters.c
         hypercall/sysctl_cpu_policy.c
         hypercall/sysctl_domains.c
         hypercall/sysctl_host.c

@@ -161,11 +161,13 @@ Test(acpi, damaged_rsdp_halts, .signal = SIGABRT)
 /* --- IVRS ------------------------------------------------------------------------------------------- */
 
 static const uint8_t ivhd_10[] = {
-    0x10, 0x21, 24 + 20, 0, 0x10, 0, 0x40, 0, 0, 0, 0xd8, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0x10, 0x21, 24 + 36, 0, 0x10, 0, 0x40, 0, 0, 0, 0xd8, 0xfe, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     2, 0x08, 0, 0,                     /* one device */
     67, 0x00, 0x01, 0, 0, 0xa0, 0, 0,  /* aliases 01:00.0 ... */
     4, 0xff, 0x01, 0,                  /* ... to 01:1f.7 of 00:14.0 */
     0, 0, 0, 0,
+    72, 0, 0, 0xd7, 5, 0xa1, 0, 1,     /* the IO-APIC with id 5 is 00:14.1, and may pass messages */
+    72, 0, 0, 0, 6, 0xa2, 0, 2,        /* an HPET */
 };
 
 static struct acpi_header *ivrs(const uint8_t *blocks, uint32_t size)
@@ -186,6 +188,41 @@ Test(ivrs, where_the_iommu_is, .init = fakes_reset)
     cr_assert_eq(info.iommus[0].paddr, 0xfed80000);
     cr_assert_eq(info.iommus[0].bdf, 0x10);
     cr_assert_eq(info.iommus[0].flags, 0x21);
+}
+
+Test(ivrs, under_which_ids_functions_and_io_apics_send, .init = fakes_reset)
+{
+    struct ivrs_info info;
+
+    cr_assert(ivrs_parse(ivrs(ivhd_10, sizeof(ivhd_10)), &info));
+
+    cr_expect_eq(ivrs_requester(&info, 0x08), 0x08);
+    cr_expect_eq(ivrs_requester(&info, 0x100), 0xa0);
+    cr_expect_eq(ivrs_requester(&info, 0x1ff), 0xa0);
+    cr_expect_eq(ivrs_requester(&info, 0x200), 0x200);
+    cr_expect_eq(ivrs_ioapic(&info, 5), 0xa1);
+    cr_expect_eq(ivrs_ioapic(&info, 6), IVRS_NO_FUNCTION);
+    cr_expect_eq(ivrs_settings(&info, 0xa1), 0xd7);
+    cr_expect_eq(ivrs_settings(&info, 0x08), 0);
+}
+
+Test(ivrs, device_entries_of_every_size_are_walked, .init = fakes_reset)
+{
+    uint8_t blocks[40 + 8 + 25 + 8] = {0x40, 0, sizeof(blocks), 0, 0x10, 0, 0x40, 0, 0, 0, 0xd8, 0xfe};
+    struct ivrs_info info;
+
+    memcpy(blocks + 40, (uint8_t[]){66, 0x08, 0x02, 0, 0, 0x10, 0x02, 0}, 8); /* 02:01.0 sends as 02:02.0 */
+    blocks[48] = 240;                                                         /* named, 3 bytes of a name */
+    blocks[48 + 21] = 3;
+    memcpy(blocks + 73, (uint8_t[]){72, 0, 0, 0, 9, 0xa0, 0, 1}, 8);
+
+    cr_assert(ivrs_parse(ivrs(blocks, sizeof(blocks)), &info));
+    cr_expect_eq(ivrs_requester(&info, 0x208), 0x210);
+    cr_expect_eq(ivrs_ioapic(&info, 9), 0xa0);
+
+    blocks[48 + 21] = 200; /* beyond the block: what follows is not read */
+    cr_assert(ivrs_parse(ivrs(blocks, sizeof(blocks)), &info));
+    cr_expect_eq(ivrs_ioapic(&info, 9), IVRS_NO_FUNCTION);
 }
 
 Test(ivrs, the_richer_block_of_the_same_iommu_wins, .init = fakes_reset)

@@ -10,6 +10,7 @@
 #include "iommu/event_log.h"
 
 #define WRITE      (1UL << 53)
+#define INTERRUPT  (1UL << 51)
 #define PAGE_FAULT (2UL << 60)
 #define OVERFLOW   1UL
 
@@ -39,11 +40,15 @@ Test(event_log, a_refused_access_is_named_by_device_address_and_direction)
     add(0, PAGE_FAULT | WRITE | 1UL << 32 | 0x0028, 0x200000);
     add(1, PAGE_FAULT | 8UL << 32 | 0x1a03, 0x8000000000);
 
+    add(2, PAGE_FAULT | INTERRUPT | WRITE | 0x0028, 0xfee00000);
+
     cr_expect(event_log_report(&io_log));
 
     cr_expect_stderr_eq_str("(nether) iommu: DMA refused: device 00:05.0 writes 0x200000\n"
-                            "(nether) iommu: DMA refused: device 1a:00.3 reads 0x8000000000\n");
-    cr_expect_eq(iommu_reg_read(regs, REG_EVENT_HEAD), 32);
+                            "(nether) iommu: DMA refused: device 1a:00.3 reads 0x8000000000\n"
+                            "(nether) iommu: interrupt refused: device 00:05.0 sends one that is not its own "
+                            "(0xfee00000)\n");
+    cr_expect_eq(iommu_reg_read(regs, REG_EVENT_HEAD), 48);
     cr_expect_not(event_log_report(&io_log), "each is told once");
 }
 

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 
+#include <signal.h>
 #include <string.h>
 
 #include "host/fake.h"
@@ -156,4 +157,35 @@ Test(frame, merged_again_after_all)
     }
     cr_assert_eq(frame_free_count(2), NODE_FRAMES);
     cr_assert_eq(NODE(frame_alloc_hv(ORDER_2M + 3, 2)), 2); /* 16 MiB in one piece */
+}
+
+/* Debug builds: what happens to a page of the hypervisor's after it was given back. */
+Test(frame, a_freed_page_is_poisoned)
+{
+    unsigned char *page = page_alloc();
+
+    cr_assert_not_null(page);
+    page_free(page);
+    cr_assert_eq(page[0], 0xdd);
+    cr_assert_eq(page[PAGE_SIZE - 1], 0xdd);
+}
+
+Test(frame, a_page_that_is_freed_twice_is_told, .signal = SIGABRT)
+{
+    void *page = page_alloc();
+
+    page_free(page);
+    page_free(page);
+}
+
+Test(frame, a_page_that_is_written_after_it_was_freed_is_told, .signal = SIGABRT)
+{
+    char *page = page_alloc();
+
+    page_free(page);
+    while (frame_scrub_some(0, 1024) != 0) {
+    }
+    page[100] = 1;
+    while (page_alloc() != NULL) {
+    }
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Formatting, the console ring, the clock's arithmetic, the calendar, and bit searches. */
+#include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/print.h>
 #include <hv/rtc.h>
 #include <hv/time.h>
+#include <hv/timer.h>
 
 #include "boot_fakes.h"
 
@@ -104,6 +106,83 @@ Test(console, ring_keeps_the_newest, .init = fakes_reset)
     cr_assert_eq(buf[0], 'a' + 99 % 26);
     index = 1UL << 60;
     cr_assert_eq(console_ring_read(&index, buf, 1, false), 1, "an index from nowhere starts over");
+}
+
+/* From now on nobody waits for the port; one tick of the TSC is a nanosecond. */
+static void defer(void)
+{
+    fakes_reset();
+    host_tsc_scale = tsc_scale_for_khz(1000000);
+    console_defer();
+}
+
+Test(console, nobody_waits_for_the_port, .init = defer)
+{
+    fakes_serial_room = 3;
+    console_write("hello", 5);
+    cr_assert_str_eq(fakes_serial, "", "any lock may be held");
+    cr_assert(this_cpu()->work & CPU_WORK_CONSOLE);
+
+    cr_assert(console_drain());
+    cr_assert_str_eq(fakes_serial, "hel");
+    cr_assert_not_null(fakes_timer);
+
+    fakes_serial_room = 100;
+    fakes_timer->fire(fakes_timer->data);
+    cr_assert_str_eq(fakes_serial, "hello");
+    cr_assert_not(console_drain());
+}
+
+Test(console, what_waits_comes_out_before_the_end, .init = defer)
+{
+    console_write("last ", 5);
+    console_break_lock();
+    console_write("words", 5);
+
+    cr_assert_str_eq(fakes_serial, "last words");
+}
+
+Test(console, a_port_that_takes_nothing_is_given_up, .init = defer)
+{
+    console_write("hello", 5);
+    fakes_tsc = 500000000;
+    cr_assert(console_drain());
+    fakes_tsc = 1500000000;
+    cr_assert_not(console_drain());
+
+    fakes_serial_room = 100;
+    console_write("again", 5);
+    cr_assert_not(console_drain());
+    cr_assert_str_eq(fakes_serial, "again");
+}
+
+Test(console, the_port_skips_what_was_overwritten, .init = defer)
+{
+    char text[1001];
+
+    for (unsigned i = 0; i < 100; i++) {
+        memset(text, 'a' + (int)(i % 26), sizeof(text));
+        console_write(text, 1000);
+    }
+    fakes_serial_room = 10;
+    cr_assert(console_drain());
+    cr_assert_eq(fakes_serial[0], 'a' + (100000 - 65536) / 1000 % 26);
+}
+
+Test(print, each_has_a_limit_of_its_own_and_is_told_what_was_dropped, .init = defer)
+{
+    struct print_limit one = {0}, other = {0};
+    uint32_t lost;
+
+    for (unsigned i = 0; i < 100; i++) {
+        cr_assert_eq(print_is_due(&one, 10, &lost), i < 10);
+    }
+    cr_assert(print_is_due(&other, 10, &lost));
+    fakes_tsc += 1000000000;
+    cr_assert(print_is_due(&one, 10, &lost));
+    cr_assert_eq(lost, 90);
+    cr_assert(print_is_due(&one, 10, &lost));
+    cr_assert_eq(lost, 0);
 }
 
 Test(clock, scales_are_exact_to_a_few_parts_in_a_billion)

@@ -201,6 +201,8 @@ Test(sysctl, debug_keys_print)
     op->u.debug_keys = (struct xen_sysctl_debug_keys){.nr_keys = 3};
     op->u.debug_keys.keys.p = (void *)BUFFER;
 
+    cr_assert_eq(run(XEN_SYSCTL_debug_keys), HYPERCALL_RESTART, "one at a time");
+    cr_assert_eq(run(XEN_SYSCTL_debug_keys), HYPERCALL_RESTART);
     cr_assert_eq(run(XEN_SYSCTL_debug_keys), 0);
     cr_assert_gt(read_console(false, 0, false), 100);
     op->u.debug_keys = (struct xen_sysctl_debug_keys){.nr_keys = 65};
@@ -300,7 +302,7 @@ Test(sysctl, counters_are_summed_over_cpus)
     unsigned kicks = COUNTERS_EXITS + COUNTERS_HYPERCALLS + 2;
 
     cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_query, 0, 0), 0);
-    cr_assert_eq(op->u.perfc_op.nr_counters, 8);
+    cr_assert_eq(op->u.perfc_op.nr_counters, 17);
 
     cpus[0]->counters.kicks = 3;
     cpus[2]->counters.kicks = 4;
@@ -318,4 +320,32 @@ Test(sysctl, counters_are_summed_over_cpus)
 
     cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_query, 0, 0xffff0000), -XEN_EFAULT);
     cr_assert_eq(perfc(3, 0, 0), -XEN_EINVAL);
+}
+
+Test(sysctl, counters_by_domain)
+{
+    const struct xen_sysctl_perfc_desc *names = (const struct xen_sysctl_perfc_desc *)buffer;
+    const uint32_t *values = fake_guest_memory(caller->domain, BUFFER + 0x1000);
+    const uint32_t *rows = values + COUNTERS_EXITS + COUNTERS_HYPERCALLS + 6;
+    struct domain *guest = fake_domain_create(7, 2);
+
+    guest->vcpus[0]->exit_count[0x81] = 3;
+    guest->vcpus[1]->exit_count[0x81] = 4;
+    guest->vcpus[1]->exit_count[0] = 5;
+    cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_query, BUFFER, BUFFER + 0x1000), 0);
+
+    cr_assert_eq(op->u.perfc_op.nr_vals, (uint32_t)(rows - values) + 9 * 256);
+    cr_assert_str_eq(names[8].name, "domain id");
+    cr_assert_eq(rows[0], caller->domain->domid);
+    cr_assert_eq(rows[1], 7);
+    cr_assert_eq(rows[2], ~0u);
+    cr_assert_str_eq(names[9].name, "domain nested page faults");
+    cr_assert_eq(rows[256 + 1], 5);
+    cr_assert_str_eq(names[16].name, "domain hypercalls");
+    cr_assert_eq(rows[8 * 256 + 1], 7);
+    cr_assert_eq(rows[8 * 256 + 2], 0);
+
+    cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_reset, 0, 0), 0);
+    cr_assert_eq(perfc(XEN_SYSCTL_PERFCOP_query, BUFFER, BUFFER + 0x1000), 0);
+    cr_assert_eq(rows[8 * 256 + 1], 7, "a domain's begin with the domain");
 }

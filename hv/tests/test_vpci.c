@@ -90,6 +90,9 @@ Test(vpci, enabled_msi_is_translated_and_reads_back)
 
     cr_assert_eq(host32(MSI + 4), 0xfee03000, "to the host CPU with apic id 3");
     cr_assert_neq(vector, 0x41);
+    cr_assert_eq(fakes_remapping.count, 1);
+    cr_assert_eq(fakes_remapping.bdf, FAKE_BDF);
+    cr_assert_eq(fakes_remapping.apic_id[vector], 3);
     cr_assert(host32(MSI) >> 16 & PCI_MSI_ENABLE);
     cr_assert_eq(vpci_config_read(&hw, FAKE_BDF, MSI + 4, 4), 0xfee02000);
     cr_assert_eq(vpci_config_read(&hw, FAKE_BDF, MSI + 12, 2), 0x41);
@@ -122,6 +125,7 @@ Test(vpci, disabled_msi_gives_the_vector_back_and_the_registers_are_the_guests)
     vpci_config_write(&hw, FAKE_BDF, MSI + 2, 2, PCI_MSI_64BIT);
 
     cr_assert_eq(fakes_vectors_in_use, 0);
+    cr_assert_eq(fakes_remapping.count, 0);
     cr_assert_eq(host32(MSI + 4), 0xfee02000);
     cr_assert_eq(host32(MSI + 12) & 0xffff, 0x41);
 }
@@ -134,6 +138,16 @@ Test(vpci, msi_stays_off_when_vectors_have_run_out)
 
     cr_assert_eq(host32(MSI) >> 16 & PCI_MSI_ENABLE, 0);
     cr_assert_eq(host32(MSI + 12) & 0xff, 0x41);
+}
+
+Test(vpci, msi_stays_off_without_memory_for_a_remapping_table)
+{
+    fakes_remapping.no_memory = true;
+
+    enable_msi();
+
+    cr_assert_eq(host32(MSI) >> 16 & PCI_MSI_ENABLE, 0);
+    cr_assert_eq(fakes_vectors_in_use, 0);
 }
 
 Test(vpci, msix_table_is_trapped_and_translated)
@@ -238,9 +252,12 @@ Test(vpci, disabled_msix_gives_everything_back)
     fakes_mmio_write(TABLE + 12, 4, 0);
     cr_assert_eq(fakes_vectors_in_use, 1);
 
+    cr_assert_eq(fakes_remapping.count, 1);
+
     vpci_config_write(&hw, FAKE_BDF, MSIX + 2, 2, 0);
 
     cr_assert_eq(fakes_vectors_in_use, 0);
+    cr_assert_eq(fakes_remapping.count, 0);
     cr_assert_eq(fakes_regions, 0);
     cr_assert_eq(table32(0, 8), 0x77);
 }

@@ -7,6 +7,7 @@
 #include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/ioapic.h>
+#include <hv/iommu.h>
 #include <hv/lock.h>
 #include <hv/print.h>
 #include <hv/string.h>
@@ -97,6 +98,13 @@ mfn_t virt_to_mfn(const void *p)
 void spin_init(struct spinlock *lock, enum lock_rank rank)
 {
     *lock = (struct spinlock){.rank = rank};
+}
+
+void lock_assert_held(const struct spinlock *lock)
+{
+    if (lock->next == lock->serving) {
+        abort();
+    }
 }
 
 void spin_lock(struct spinlock *lock)
@@ -355,9 +363,20 @@ int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, 
     return 0;
 }
 
-void ioapic_mask(uint32_t gsi, bool is_masked)
+void ioapic_mask(uint32_t gsi)
 {
-    fake.pins[gsi].is_masked = is_masked;
+    fake.pins[gsi].is_masked = true;
+}
+
+bool ioapic_unmask(uint32_t gsi)
+{
+    fake.pins[gsi].is_masked = false;
+    return fake.pins[gsi].is_level && fake.pins[gsi].is_asserted;
+}
+
+uint32_t iommu_apic_id_limit(void)
+{
+    return 0xfe;
 }
 
 bool ioapic_is_routed(uint32_t gsi)

@@ -29,7 +29,7 @@ struct fake {
     uint32_t fault_code;
 
     struct {
-        bool is_masked, is_level, is_active_low;
+        bool is_masked, is_level, is_active_low, is_asserted;
         uint8_t vector;
         uint32_t apic_id;
         unsigned routes;

@@ -15,11 +15,11 @@
 #include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/ioapic.h>
+#include <hv/iommu.h>
 #include <hv/irq.h>
 #include <hv/lock.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
-#include <hv/time.h>
 #include <hv/vcpu.h>
 #include <hv/vlapic.h>
 
@@ -45,9 +45,9 @@
 #define MAX_CHIPS 16U
 #define MAX_PINS  240U
 
-/* More interrupts in one window than any device means: the line is taken out of service. */
-#define STORM_WINDOW_NS 10000000UL
-#define STORM_LIMIT     10000U
+/* A level that is still asserted at as many EOIs in a row is one that no driver serves: a driver's last act
+ * before the EOI is to make its device let go. */
+#define STORM_LIMIT 10000U
 
 struct vioapic_pin {
     struct domain *domain;
@@ -58,9 +58,10 @@ struct vioapic_pin {
     bool is_held;        /* real pin masked although the guest's entry is not */
     uint32_t routed_cpu; /* how the real pin is programmed */
     uint64_t routed_mode;
-    uint64_t taken;
-    uint64_t window_start_ns;
-    uint32_t window_count;
+    uint64_t taken;      /* interrupts */
+    uint32_t in_a_row;   /* EOIs that found the line asserted */
+    bool is_storming;    /* out of service until the guest programs it anew */
+    uint32_t storms;
 };
 
 struct vioapic_chip {
@@ -89,10 +90,19 @@ static uint32_t choose_cpu(const struct vioapic_pin *pin)
         v = domain_vcpu(pin->domain, (uint32_t)(pin->rte >> 56) / 2);
     }
     cpu = v != NULL ? READ_ONCE(v->running_on) : -1; /* it may leave its CPU at any time */
-    return cpu >= 0 ? (uint32_t)cpu : 0;
+    return cpu >= 0 && cpus[cpu]->apic_id <= iommu_apic_id_limit() ? (uint32_t)cpu : 0;
 }
 
 static void pin_fired(void *data);
+
+static void mask_as_held(const struct vioapic_pin *pin)
+{
+    if (pin->is_held) {
+        ioapic_mask(pin->gsi);
+    } else {
+        ioapic_unmask(pin->gsi);
+    }
+}
 
 /* Programs the real pin as the guest's entry says. The lock is held. */
 static void connect(struct vioapic_pin *pin)
@@ -102,7 +112,7 @@ static void connect(struct vioapic_pin *pin)
     int vector;
 
     if (pin->host_vector != 0 && pin->routed_cpu == cpu && pin->routed_mode == mode) {
-        ioapic_mask(pin->gsi, pin->is_held);
+        mask_as_held(pin);
         return;
     }
     if (pin->host_vector == 0) {
@@ -113,8 +123,11 @@ static void connect(struct vioapic_pin *pin)
         }
         pin->host_vector = vector;
     }
-    ioapic_route(pin->gsi, pin->host_vector, cpus[cpu]->apic_id, mode & RTE_LEVEL,
-                 mode & RTE_ACTIVE_LOW, pin->is_held);
+    if (ioapic_route(pin->gsi, pin->host_vector, cpus[cpu]->apic_id, mode & RTE_LEVEL,
+                     mode & RTE_ACTIVE_LOW, pin->is_held) != 0) {
+        pr_error("vioapic: gsi %u stays masked: no memory for its remapping table", pin->gsi);
+        return;
+    }
     pin->routed_cpu = cpu;
     pin->routed_mode = mode;
 }
@@ -127,42 +140,24 @@ static void apply_entry(struct vioapic_pin *pin, uint64_t old)
     }
     if (pin->rte & RTE_MASKED) {
         if (!(old & RTE_MASKED) && pin->host_vector != 0) {
-            ioapic_mask(pin->gsi, true);
+            ioapic_mask(pin->gsi);
         }
         return;
     }
     /* A line taken out of service, or one whose interrupt found no taker, gets a new chance. */
     if (!(pin->rte & RTE_REMOTE_IRR)) {
-        pin->is_held = false;
+        pin->is_held = pin->is_storming = false;
+        pin->in_a_row = 0;
     }
     connect(pin);
 }
 
 /* --- Interrupts --------------------------------------------------------------------------- */
 
-/* The storm guard: whether this interrupt is one too many. The line stays held until the guest
- * programs it anew. */
-static bool is_storm(struct vioapic_pin *pin)
-{
-    uint64_t now = now_ns();
-
-    if (now - pin->window_start_ns > STORM_WINDOW_NS) {
-        pin->window_start_ns = now;
-        pin->window_count = 0;
-    }
-    if (++pin->window_count <= STORM_LIMIT) {
-        return false;
-    }
-    if (pin->window_count == STORM_LIMIT + 1) {
-        pr_warn("vioapic: gsi %u storms, masked: %lu interrupts so far", pin->gsi, pin->taken);
-    }
-    return true;
-}
-
 static void hold(struct vioapic_pin *pin)
 {
     pin->is_held = true;
-    ioapic_mask(pin->gsi, true);
+    ioapic_mask(pin->gsi);
 }
 
 static bool deliver(const struct vioapic_pin *pin)
@@ -174,9 +169,9 @@ static bool deliver(const struct vioapic_pin *pin)
 /* The real pin's interrupt; the lock is held. */
 static void take_interrupt(struct vioapic_pin *pin)
 {
+    lock_assert_held(&pin->domain->vioapic->lock);
     pin->taken++;
-    if (is_storm(pin)) {
-        hold(pin);
+    if (pin->is_storming) { /* sent before the line was masked */
         return;
     }
     if (!(pin->rte & RTE_LEVEL)) {
@@ -205,12 +200,29 @@ static void pin_fired(void *data)
     spin_unlock(&io->lock);
 }
 
+/* The line may fire again, unless that is all it does. */
+static void release(struct vioapic_pin *pin)
+{
+    if (!ioapic_unmask(pin->gsi)) {
+        pin->in_a_row = 0;
+        return;
+    }
+    if (++pin->in_a_row < STORM_LIMIT) {
+        return;
+    }
+    pin->is_storming = true;
+    pin->storms++;
+    hold(pin);
+    pr_warn("vioapic: gsi %u storms: still asserted after each of its last %u interrupts of %lu; masked until its "
+            "entry is written again", pin->gsi, STORM_LIMIT, pin->taken);
+}
+
 static void end_level(struct vioapic_pin *pin)
 {
     pin->rte &= ~RTE_REMOTE_IRR;
     pin->is_held = false;
     if (!(pin->rte & RTE_MASKED) && pin->host_vector != 0) {
-        ioapic_mask(pin->gsi, false);
+        release(pin);
     }
 }
 
@@ -329,6 +341,23 @@ static void chip_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, 
 
 static const struct mmio_ops chip_ops = {chip_read, chip_write};
 
+void vioapic_show(const struct domain *d)
+{
+    const struct vioapic *io = d->vioapic;
+
+    for (unsigned n = 0; io != NULL && n < io->chip_count; n++) {
+        for (unsigned i = 0; i < io->chips[n]->info.pin_count; i++) {
+            const struct vioapic_pin *pin = &io->chips[n]->pins[i];
+
+            if (pin->host_vector != 0) {
+                pr_info("gsi %u: vector 0x%x, cpu%u, %s, %lu interrupts, %u storms%s", pin->gsi, pin->host_vector,
+                        pin->routed_cpu, pin->rte & RTE_LEVEL ? "level" : "edge", pin->taken, pin->storms,
+                        pin->is_storming ? ", out of service" : pin->is_held ? ", held" : "");
+            }
+        }
+    }
+}
+
 /* --- Life --------------------------------------------------------------------------------- */
 
 static unsigned order_for(size_t size)
@@ -392,7 +421,7 @@ static void free_chip(struct domain *d, struct vioapic_chip *chip)
 {
     for (unsigned n = 0; n < chip->info.pin_count; n++) {
         if (chip->pins[n].host_vector != 0) {
-            ioapic_mask(chip->pins[n].gsi, true);
+            ioapic_mask(chip->pins[n].gsi);
             irq_vector_free(chip->pins[n].host_vector);
         }
     }

@@ -6,6 +6,7 @@
 #include <hv/domain.h>
 #include <hv/frame.h>
 #include <hv/hypercall.h>
+#include <hv/iommu.h>
 #include <hv/irq.h>
 #include <hv/print.h>
 #include <hv/vlapic.h>
@@ -74,16 +75,35 @@ static void give_back(struct vmsi_slot *slot)
     __atomic_store_n(&slot->domain, NULL, __ATOMIC_RELEASE);
 }
 
-struct vmsi_slot *vmsi_slot_alloc(struct domain *d, struct vmsi_message message)
+/* One that the target vCPU is likely near to: fixed, so that moving vCPUs rewrite nothing. */
+static const struct cpu *choose_cpu(struct vmsi_message message)
 {
-    struct vmsi_slot *slot = take_slot(d);
+    uint32_t dest;
+    bool is_logical;
+    uint8_t mode, vector;
+
+    vmsi_route_decode(vmsi_route_encode(message), &dest, &is_logical, &mode, &vector);
+
+    const struct cpu *c = cpus[dest / 2 % cpu_count];
+
+    return is_logical || c->apic_id > iommu_apic_id_limit() ? cpus[0] : c;
+}
+
+struct vmsi_slot *vmsi_slot_alloc(const struct vmsi_device *device, struct vmsi_message message)
+{
+    struct vmsi_slot *slot = take_slot(device->vpci->domain);
 
     if (!slot) {
         return NULL;
     }
-    vmsi_slot_set(slot, message);
+    slot->bdf = device->bdf;
     slot->vector = irq_vector_alloc(deliver, slot);
     if (slot->vector < 0) {
+        give_back(slot);
+        return NULL;
+    }
+    if (iommu_remap(slot->bdf, (uint8_t)slot->vector, choose_cpu(message)->apic_id) != 0) {
+        irq_vector_free(slot->vector);
         give_back(slot);
         return NULL;
     }
@@ -92,25 +112,18 @@ struct vmsi_slot *vmsi_slot_alloc(struct domain *d, struct vmsi_message message)
 
 void vmsi_slot_free(struct vmsi_slot *slot)
 {
+    iommu_remap_end(slot->bdf, (uint8_t)slot->vector);
     irq_vector_free(slot->vector);
     give_back(slot);
 }
 
-void vmsi_slot_set(struct vmsi_slot *slot, struct vmsi_message message)
+struct vmsi_message vmsi_slot_set(struct vmsi_slot *slot, struct vmsi_message message)
 {
+    const struct cpu *c = choose_cpu(message);
+
     WRITE_ONCE(slot->route, vmsi_route_encode(message));
-}
-
-/* To a CPU that the target vCPU is likely near to: fixed, so that the device needs no rewriting. */
-struct vmsi_message vmsi_slot_host_message(const struct vmsi_slot *slot)
-{
-    uint32_t dest = slot->route >> 11 & 0x7fff;
-    const struct cpu *c = cpus[dest / 2 % cpu_count];
-
-    if (slot->route & ROUTE_LOGICAL || c->apic_id > 0xfe) {
-        c = cpus[0];
-    }
-    return (struct vmsi_message){ADDRESS_BASE | (uint64_t)c->apic_id << 12, (uint32_t)slot->vector};
+    iommu_remap(slot->bdf, (uint8_t)slot->vector, c->apic_id);
+    return (struct vmsi_message){ADDRESS_BASE | (c->apic_id & 0xffUL) << 12, (uint32_t)slot->vector};
 }
 
 struct vmsi_device *vmsi_device(struct vpci *vpci, pci_bdf bdf, bool create)
@@ -165,14 +178,14 @@ static void enable_msi(struct vpci *vpci, pci_bdf bdf, unsigned at, uint32_t con
     if (device) {
         device->msi_is_64bit = control & PCI_MSI_64BIT;
         device->msi = read_message(bdf, at, device->msi_is_64bit);
-        device->msi_slot = vmsi_slot_alloc(vpci->domain, device->msi);
+        device->msi_slot = vmsi_slot_alloc(device, device->msi);
     }
     if (!device || !device->msi_slot) {
         pr_warn("vpci: %02x:%02x.%u: no host vector or memory for its MSI", bdf >> 8, bdf >> 3 & 31, bdf & 7);
         return;
     }
     device->msi_capability = at;
-    write_message(bdf, at, device->msi_is_64bit, vmsi_slot_host_message(device->msi_slot));
+    write_message(bdf, at, device->msi_is_64bit, vmsi_slot_set(device->msi_slot, device->msi));
     pci_config_write(bdf, at + PCI_MSI_CONTROL, 2, control);
 }
 
@@ -217,9 +230,8 @@ static void write_enabled(struct vmsi_device *device, unsigned offset, unsigned 
 
         device->msi.address = (device->msi.address & ~(mask << shift)) | (value & mask) << shift;
     }
-    vmsi_slot_set(device->msi_slot, device->msi);
     write_message(device->bdf, device->msi_capability, device->msi_is_64bit,
-                  vmsi_slot_host_message(device->msi_slot));
+                  vmsi_slot_set(device->msi_slot, device->msi));
 }
 
 void vmsi_write(struct vpci *vpci, pci_bdf bdf, unsigned at, unsigned offset, unsigned size,
@@ -273,7 +285,7 @@ int vmsi_restore(struct domain *d, pci_bdf bdf)
         unsigned control = device->msi_capability + PCI_MSI_CONTROL;
 
         write_message(bdf, device->msi_capability, device->msi_is_64bit,
-                      vmsi_slot_host_message(device->msi_slot));
+                      vmsi_slot_set(device->msi_slot, device->msi));
         pci_config_write(bdf, control, 2, pci_config_read(bdf, control, 2) | PCI_MSI_ENABLE);
         rc = 0;
     }

@@ -21,6 +21,7 @@ struct vpci {
 struct vmsi_slot {
     struct domain *domain; /* NULL: free */
     uint32_t route;        /* vmsi_route_encode(), changed atomically */
+    pci_bdf bdf;           /* the function that may raise it */
     int vector;
 };
 
@@ -50,12 +51,12 @@ struct vmsi_device {
 
 /* --- vmsi.c --- */
 
-/* A slot with a host vector for the message; NULL when vectors have run out. */
-struct vmsi_slot *vmsi_slot_alloc(struct domain *d, struct vmsi_message message);
+/* A slot with a host vector for the device's message; NULL when vectors or memory have run out. */
+struct vmsi_slot *vmsi_slot_alloc(const struct vmsi_device *device, struct vmsi_message message);
+/* The device's own register says nothing of it any more. */
 void vmsi_slot_free(struct vmsi_slot *slot);
-void vmsi_slot_set(struct vmsi_slot *slot, struct vmsi_message message);
-/* The message that the device must send. */
-struct vmsi_message vmsi_slot_host_message(const struct vmsi_slot *slot);
+/* The guest's message from now on. Returns the one that the device must send. */
+struct vmsi_message vmsi_slot_set(struct vmsi_slot *slot, struct vmsi_message message);
 
 /* The device's state, or NULL; create: made if it is not there (NULL: no memory). */
 struct vmsi_device *vmsi_device(struct vpci *vpci, pci_bdf bdf, bool create);

@@ -59,7 +59,7 @@ static void program(struct vmsi_device *device, unsigned n)
         return;
     }
     if (!entry->slot) {
-        entry->slot = vmsi_slot_alloc(device->vpci->domain, entry->message);
+        entry->slot = vmsi_slot_alloc(device, entry->message);
     }
     if (!entry->slot) {
         pr_warn("vpci: %02x:%02x.%u: no host vector for MSI-X entry %u, it stays masked", device->bdf >> 8,
@@ -67,9 +67,8 @@ static void program(struct vmsi_device *device, unsigned n)
         mask_host_entry(device, n);
         return;
     }
-    vmsi_slot_set(entry->slot, entry->message);
 
-    struct vmsi_message m = vmsi_slot_host_message(entry->slot);
+    struct vmsi_message m = vmsi_slot_set(entry->slot, entry->message);
 
     mask_host_entry(device, n); /* no message with half an address */
     host[0] = (uint32_t)m.address;

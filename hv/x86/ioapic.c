@@ -5,20 +5,25 @@
 #include <hv/acpi.h>
 #include <hv/arch/paging.h>
 #include <hv/hypercall.h>
+#include <hv/iommu.h>
 #include <hv/lock.h>
 #include <hv/print.h>
 
 #define IOAPIC_VERSION 1U
 #define IOAPIC_ENTRY   0x10U
+#define IOAPIC_EOI     (0x40U / 4) /* of version 0x20 and above */
 
 #define ENTRY_VECTOR     0xffu
+#define ENTRY_PENDING    (1u << 12) /* to be sent */
 #define ENTRY_ACTIVE_LOW (1u << 13)
+#define ENTRY_REMOTE_IRR (1u << 14) /* sent, not ended yet */
 #define ENTRY_LEVEL      (1u << 15)
 #define ENTRY_MASKED     (1u << 16)
 
 struct ioapic {
     struct ioapic_info info;
     volatile uint32_t *regs;
+    bool has_eoi;
 };
 
 /* Protects every IO-APIC's index register. */
@@ -61,6 +66,7 @@ void ioapic_init(void)
             pr_warn("ioapic%u: no answer at 0x%lx, left out", i, acpi_info.ioapics[i].paddr);
             continue;
         }
+        io->has_eoi = (version & 0xff) >= 0x20;
         io->info = (struct ioapic_info){
             .id = acpi_info.ioapics[i].id,
             .gsi_base = acpi_info.ioapics[i].gsi_base,
@@ -101,7 +107,11 @@ int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, 
     }
 
     uint32_t entry = vector | (is_level ? ENTRY_LEVEL : 0) | (is_active_low ? ENTRY_ACTIVE_LOW : 0);
+    int rc = iommu_remap_ioapic(io->info.id, vector, apic_id);
 
+    if (rc != 0) {
+        return rc;
+    }
     spin_lock(&ioapic_lock);
     write_reg(io, IOAPIC_ENTRY + 2 * pin, ENTRY_MASKED); /* never half an entry live */
     write_reg(io, IOAPIC_ENTRY + 2 * pin + 1, apic_id << 24);
@@ -110,7 +120,19 @@ int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, 
     return 0;
 }
 
-void ioapic_mask(uint32_t gsi, bool is_masked)
+/* The local APIC's EOI does not reach an IO-APIC whose interrupt the IOMMU has sent as an edge. Without an EOI
+ * register a level is ended by being an edge for a moment. */
+static void end_level(const struct ioapic *io, unsigned pin, uint32_t entry)
+{
+    if (io->has_eoi) {
+        io->regs[IOAPIC_EOI] = entry & ENTRY_VECTOR;
+    } else {
+        write_reg(io, IOAPIC_ENTRY + 2 * pin, (entry & ~ENTRY_LEVEL) | ENTRY_MASKED);
+        write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | ENTRY_MASKED);
+    }
+}
+
+void ioapic_mask(uint32_t gsi)
 {
     unsigned pin;
     const struct ioapic *io = find(gsi, &pin);
@@ -122,8 +144,28 @@ void ioapic_mask(uint32_t gsi, bool is_masked)
 
     uint32_t entry = read_reg(io, IOAPIC_ENTRY + 2 * pin);
 
-    write_reg(io, IOAPIC_ENTRY + 2 * pin, is_masked ? entry | ENTRY_MASKED : entry & ~ENTRY_MASKED);
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | ENTRY_MASKED);
+    if (entry & ENTRY_LEVEL) {
+        end_level(io, pin, entry);
+    }
     spin_unlock(&ioapic_lock);
+}
+
+bool ioapic_unmask(uint32_t gsi)
+{
+    unsigned pin;
+    const struct ioapic *io = find(gsi, &pin);
+
+    if (!io) {
+        return false;
+    }
+    spin_lock(&ioapic_lock);
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, read_reg(io, IOAPIC_ENTRY + 2 * pin) & ~ENTRY_MASKED);
+
+    uint32_t entry = read_reg(io, IOAPIC_ENTRY + 2 * pin);
+
+    spin_unlock(&ioapic_lock);
+    return (entry & ENTRY_LEVEL) && (entry & (ENTRY_PENDING | ENTRY_REMOTE_IRR));
 }
 
 bool ioapic_is_routed(uint32_t gsi)

@@ -119,6 +119,20 @@ void panic_with_frame(const struct trap_frame *frame, const char *fmt, ...)
     machine_stop();
 }
 
+#ifdef __SSP_STRONG__
+/* Debug builds: each frame with an array has this below its return address, and looks before it returns. The zero
+ * byte ends whatever string runs over it. */
+extern uintptr_t __stack_chk_guard;
+void __stack_chk_fail(void) NORETURN;
+
+uintptr_t __stack_chk_guard = 0x5ca1ab1e0ddba100;
+
+void __stack_chk_fail(void)
+{
+    panic("stack: a local array was overrun");
+}
+#endif
+
 void halt_with_message(const char *fmt, ...)
 {
     char text[200];

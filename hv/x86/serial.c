@@ -24,6 +24,7 @@
 #define IER_RECEIVED  0x01
 #define MCR_DTR_RTS   0x03
 #define MCR_OUT2      0x08 /* connects the interrupt line on a PC */
+#define FIFO_SIZE     16U
 #define LSR_DATA      0x01
 #define LSR_THR_EMPTY 0x20
 
@@ -64,6 +65,26 @@ void serial_write(const char *text, size_t size)
     }
 }
 
+/* An empty transmitter has room for a FIFO of bytes. */
+size_t serial_offer(const char *text, size_t size)
+{
+    unsigned room = FIFO_SIZE;
+    size_t n = 0;
+
+    if (!(x86_in8(COM1 + UART_LSR) & LSR_THR_EMPTY)) {
+        return 0;
+    }
+    for (; n < size && room >= 2; n++) {
+        if (text[n] == '\n') {
+            x86_out8(COM1 + UART_DATA, '\r');
+            room--;
+        }
+        x86_out8(COM1 + UART_DATA, (uint8_t)text[n]);
+        room--;
+    }
+    return n;
+}
+
 int serial_read(void)
 {
     uint8_t status = x86_in8(COM1 + UART_LSR);
@@ -85,6 +106,21 @@ static struct acpi_iso isa_interrupt(uint8_t irq)
     return (struct acpi_iso){.source_irq = irq, .gsi = irq};
 }
 
+static struct {
+    void (*received)(void *data);
+    uint32_t gsi;
+    bool is_level;
+} input;
+
+static void line_fired(void *data)
+{
+    input.received(data);
+    if (input.is_level) { /* masking ends it */
+        ioapic_mask(input.gsi);
+        ioapic_unmask(input.gsi);
+    }
+}
+
 void serial_input_init(void (*received)(void *data))
 {
     struct acpi_iso line = isa_interrupt(COM1_IRQ);
@@ -94,7 +130,10 @@ void serial_input_init(void (*received)(void *data))
     if (x86_in8(COM1 + UART_LSR) == 0xff) {
         return; /* no such port */
     }
-    vector = irq_vector_alloc(received, NULL);
+    input.received = received;
+    input.gsi = line.gsi;
+    input.is_level = is_level;
+    vector = irq_vector_alloc(line_fired, NULL);
     if (vector < 0 ||
         ioapic_route(line.gsi, (uint8_t)vector, cpus[0]->apic_id, is_level, is_active_low, false) != 0) {
         pr_warn("console: no interrupt for the serial port: no input");

@@ -25,6 +25,14 @@ def test_interrupts_reach_both(host):
     check(all(int(count) > 0 for count in upcalls[0][1:3]), f"no upcalls on a vCPU: {upcalls}")
 
 
+def test_x2apic_and_events_for_ipis(host):
+    """Linux finds x2APIC on, keeps it, and sends its IPIs by event channels."""
+    check("Switched APIC routing to physical x2apic" in host.shell("dmesg"), "dom0 does not use x2APIC")
+    rows = [row.split() for row in host.shell("cat /proc/interrupts").splitlines()]
+    sent = sum(int(row[1]) + int(row[2]) for row in rows if row[-1].startswith(("resched", "callfunc")))
+    check(sent > 0, "no IPI has come by an event channel")
+
+
 def test_network(host):
     host.shell("ping -c 3 -W 5 10.0.2.2")
 

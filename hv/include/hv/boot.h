@@ -39,6 +39,7 @@ struct boot_options {
     unsigned dom0_max_vcpus;   /* dom0_max_vcpus=N, 0: as many as CPUs */
     unsigned idle_cpus;        /* idle_cpus=N: the first N CPUs run no vCPU */
     bool iommu_off;            /* iommu=off */
+    bool iommu_no_intremap;    /* iommu=no-intremap: DMA is remapped, interrupts are not */
     bool console_serial;       /* console=com1 (default), console=none */
     unsigned serial_baud;      /* com1=BAUD */
     unsigned log_level;        /* loglvl=error|warn|info|debug */

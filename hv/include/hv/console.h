@@ -7,6 +7,8 @@
 void serial_init(unsigned baud);
 /* Writes out, waiting for the transmitter. Called under the console lock. */
 void serial_write(const char *text, size_t size);
+/* Gives the port what it takes without waiting; how many bytes of the text that is. */
+size_t serial_offer(const char *text, size_t size);
 /* A received byte, or -1. */
 int serial_read(void);
 /* From now on the port interrupts the boot CPU for what it received; the handler takes it with serial_read(). */
@@ -16,8 +18,13 @@ bool serial_owns_port(uint16_t port);
 
 /* Appends to ring and serial port (lib/print.c and HYPERVISOR_console_io write through it). */
 void console_write(const char *text, size_t size);
+/* From now on nobody waits for the serial port: it is served at the doors and by a timer. */
+void console_defer(void);
+/* Serves the serial port. True: it has not had everything yet. No lock may be held. */
+bool console_drain(void);
 /* Copies up to size bytes of the ring from position *index on (free-running; moved to the oldest kept byte
  * if that is newer); returns the count and advances *index. clear: forgets what was read. */
 size_t console_ring_read(uint64_t *index, char *buf, size_t size, bool clear);
-/* From now on written without the lock: a panic must come out whoever held it. */
+/* The host ends: what waits goes out, and from now on all is written at once and without the lock, for a
+ * panic must come out whoever held it. */
 void console_break_lock(void);

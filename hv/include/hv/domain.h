@@ -8,6 +8,7 @@
 #include <hv/list.h>
 #include <hv/lock.h>
 #include <hv/p2m.h>
+#include <hv/print.h>
 #include <hv/types.h>
 #include <xen/domctl.h>
 #include <xen/hvm/params.h>
@@ -68,6 +69,8 @@ struct domain {
     uint64_t tsc_offset;       /* guest TSC = host TSC + offset */
     uint64_t time_offset_ns;   /* guest system_time = now_ns() + offset (two's complement) */
     int64_t wallclock_offset_s; /* XEN_DOMCTL_settimeoffset */
+
+    struct print_limit console_limit; /* of what it writes with CONSOLEIO_write */
 
     struct cpuid_policy *cpuid;
     struct vioapic *vioapic; /* hardware domain only */

@@ -15,9 +15,12 @@ struct ioapic_info {
 /* Information on IO-APIC n, for the hardware domain's MADT and its virtual IO-APICs. */
 const struct ioapic_info *ioapic_info(unsigned n);
 
-/* Programs a pin: masked as told. 0 or -XEN_ENOENT for an unknown GSI. */
+/* Programs a pin: masked as told. 0, -XEN_ENOENT for an unknown GSI, or -XEN_ENOMEM. */
 int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, bool is_active_low,
                  bool is_masked);
-void ioapic_mask(uint32_t gsi, bool is_masked);
+/* Masks a pin, and ends a level interrupt that it has sent. */
+void ioapic_mask(uint32_t gsi);
+/* True: a level pin that was still asserted, so that it has sent its interrupt at once. */
+bool ioapic_unmask(uint32_t gsi);
 /* Whether the pin was ever routed. */
 bool ioapic_is_routed(uint32_t gsi);

@@ -30,6 +30,16 @@ void spin_unlock(struct spinlock *lock);
 /* Takes the lock if nobody has it; returns whether it did. */
 bool spin_trylock(struct spinlock *lock);
 
+/* Guards what a function says of its callers: Debug builds panic when this CPU holds no lock of that rank. */
+#ifdef NDEBUG
+static inline void lock_assert_held(const struct spinlock *lock)
+{
+    (void)lock;
+}
+#else
+void lock_assert_held(const struct spinlock *lock);
+#endif
+
 /* Takes two locks of the same rank in address order (a may equal b: then it is taken once). */
 void spin_lock_pair(struct spinlock *a, struct spinlock *b);
 void spin_unlock_pair(struct spinlock *a, struct spinlock *b);

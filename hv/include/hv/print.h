@@ -24,6 +24,16 @@ void printk(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 #define pr_info(...)  printk(LOG_INFO, __VA_ARGS__)
 #define pr_debug(...) printk(LOG_DEBUG, __VA_ARGS__)
 
+/* How much somebody has printed of late; all zero at first. Any CPU may use it. */
+struct print_limit {
+    uint64_t second;
+    uint32_t printed, dropped;
+};
+
+/* Whether one more message is within so many a second; else it is counted. *lost: how many were not, to be told
+ * with the first one that is again. */
+bool print_is_due(struct print_limit *limit, unsigned per_second, uint32_t *lost);
+
 /* A message that a guest caused: at most a few a second over all guests, the rest counted. */
 void printk_guest(const char *fmt, ...) PRINTF(1, 2);
 

@@ -17,3 +17,6 @@ void vioapic_free(struct domain *d);
 
 /* A vCPU of d ended a level-triggered interrupt: pins with that vector may fire again. */
 void vioapic_eoi(struct domain *d, uint8_t vector);
+
+/* Prints the pins that have been connected, a line each. */
+void vioapic_show(const struct domain *d);

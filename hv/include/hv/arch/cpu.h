@@ -23,6 +23,7 @@ enum cpu_work {
     CPU_WORK_TIMER = 1u << 1, /* the timer interrupt came */
     CPU_WORK_KICK = 1u << 2,  /* look again at the current vCPU (events, flushes) */
     CPU_WORK_TRACE = 1u << 3, /* dom0 should empty the trace ring */
+    CPU_WORK_CONSOLE = 1u << 4, /* something was printed: the serial port should get it */
 };
 
 struct cpu {
