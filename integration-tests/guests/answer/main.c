@@ -37,10 +37,13 @@ static void wait_for_event(evtchn_port_t port)
     hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, (uintptr_t)&poll, 0);
 }
 
+/* Nothing is pending any more: what is makes SCHEDOP_poll return at once. */
 static void clear(evtchn_port_t port)
 {
     struct shared_info *shared = (void *)shared_page;
 
+    shared->vcpu_info[0].evtchn_upcall_pending = 0;
+    shared->vcpu_info[0].evtchn_pending_sel = 0;
     __atomic_fetch_and(&shared->evtchn_pending[port / 64], ~(1UL << port % 64), __ATOMIC_SEQ_CST);
 }
 
