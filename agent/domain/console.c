@@ -212,6 +212,10 @@ static int connect_ring(struct console *console, uint64_t gfn, uint64_t port, st
     console->port = (evtchn_port_t)bound;
     int flags = fcntl(xenevtchn_fd(console->evtchn), F_GETFL);
     fcntl(xenevtchn_fd(console->evtchn), F_SETFL, flags | O_NONBLOCK);
+    /* Whoever had the console before may have been killed after it made room and before it said so. */
+    if (xenevtchn_notify(console->evtchn, console->port) < 0) {
+        return err_set_errno(err, errno, "the console of domain %u is lost", console->domid);
+    }
     return 0;
 }
 
@@ -324,7 +328,7 @@ int console_pump(struct console *console, struct err *err)
         return result;
     }
     char bytes[2048]; /* the whole ring: a guest that writes on does not keep us here */
-    size_t count = console_ring_read(&console->ring, bytes, sizeof(bytes));
+    size_t count = console_ring_peek(&console->ring, bytes, sizeof(bytes));
     bool has_moved = push_input(console);
     if (count != 0) {
         write_log(console, bytes, count);
@@ -332,6 +336,7 @@ int console_pump(struct console *console, struct err *err)
         if (console->output != NULL) {
             console->output(console->opaque, bytes, count);
         }
+        console_ring_take(&console->ring, count);
     }
     /* There is space in the output ring, or input: the guest may be waiting for either. */
     if ((count != 0 || has_moved) && xenevtchn_notify(console->evtchn, console->port) < 0) {

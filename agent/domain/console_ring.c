@@ -21,7 +21,7 @@ void console_ring_init(struct console_ring *ring, struct xencons_interface *page
     ring->in_prod = __atomic_load_n(&page->in_prod, __ATOMIC_ACQUIRE);
 }
 
-size_t console_ring_read(struct console_ring *ring, void *out, size_t size)
+size_t console_ring_peek(struct console_ring *ring, void *out, size_t size)
 {
     /* Acquire: the bytes are read after the index that announces them. */
     uint32_t prod = __atomic_load_n(&ring->page->out_prod, __ATOMIC_ACQUIRE);
@@ -37,10 +37,14 @@ size_t console_ring_read(struct console_ring *ring, void *out, size_t size)
     for (size_t i = 0; i < count; i++) {
         ((char *)out)[i] = ring->page->out[(ring->out_cons + i) & (OUT_BYTES - 1)];
     }
+    return count;
+}
+
+void console_ring_take(struct console_ring *ring, size_t count)
+{
     ring->out_cons += (uint32_t)count;
     /* Release: the space is given back after the bytes were read. */
     __atomic_store_n(&ring->page->out_cons, ring->out_cons, __ATOMIC_RELEASE);
-    return count;
 }
 
 size_t console_ring_write(struct console_ring *ring, const void *data, size_t size)

@@ -23,8 +23,14 @@ struct console_ring {
 /** Takes up the ring as it is: our indices begin where the page says that we left off. */
 void console_ring_init(struct console_ring *ring, struct xencons_interface *page);
 
-/** Takes guest output: at most size bytes. Returns how many; 0 when there is none. */
-size_t console_ring_read(struct console_ring *ring, void *out, size_t size);
+/**
+ * Copies guest output, at most size bytes, and leaves it there: who is killed before it is put away leaves it to the
+ * next reader. Returns how many; 0 when there is none.
+ */
+size_t console_ring_peek(struct console_ring *ring, void *out, size_t size);
+
+/** Gives back the space of the oldest count bytes, of those that were copied. */
+void console_ring_take(struct console_ring *ring, size_t count);
 
 /** Gives the guest input: at most size bytes. Returns how many fit. */
 size_t console_ring_write(struct console_ring *ring, const void *data, size_t size);

@@ -5,7 +5,9 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
+#include <hv/evtchn.h>
 #include <hv/frame.h>
+#include <hv/grant.h>
 #include <hv/print.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
@@ -35,9 +37,11 @@ static void show_domains(void)
         if (d == NULL) {
             return;
         }
-        pr_info("d%u: state %u, %s, refs %u, pauses %u (control %u), frames %lu of %lu, p2m tables %lu", d->domid,
-                d->state, d->is_shut_down ? "shut down" : "up", d->refs, d->pause_count,
-                d->control_pause_count, d->frames_owned, d->frames_max, d->p2m.table_frames);
+        pr_info("d%u: state %u, %s, refs %u, pauses %u (control %u), frames %lu of %lu, p2m tables %lu, ports %u, "
+                "grants mapped %u",
+                d->domid, d->state, d->is_shut_down ? "shut down" : "up", d->refs, d->pause_count,
+                d->control_pause_count, d->frames_owned, d->frames_max, d->p2m.table_frames, evtchn_open_count(d),
+                grant_mapped_count(d));
         lines++;
         for (unsigned id = 0; id < d->max_vcpus && lines < MAX_LINES; id++) {
             if (d->vcpus[id] != NULL) {

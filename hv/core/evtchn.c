@@ -205,6 +205,11 @@ static struct evtchn_port *port_get_open(const struct domain *d, uint32_t n)
     return p != NULL && p->state != PORT_FREE ? p : NULL;
 }
 
+uint32_t evtchn_open_count(const struct domain *d)
+{
+    return READ_ONCE(d->evtchn->open_count);
+}
+
 /* --- Opening ------------------------------------------------------------------------------------- */
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)

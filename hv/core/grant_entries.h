@@ -56,6 +56,7 @@ struct grant_table {
     struct spinlock track_lock;
     uint32_t max_track_pages, track_pages;
     uint32_t first_free_track;                    /* handle + 1, 0: none */
+    uint32_t mapped_count;                        /* handles in use */
     uint32_t release_next;                        /* where grant_release_mappings goes on */
     struct grant_track **tracks[GRANT_MAX_MAPTRACK * sizeof(void *) / PAGE_SIZE];
 };

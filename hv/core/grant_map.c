@@ -79,6 +79,7 @@ static bool track_alloc(struct grant_table *t, uint32_t *handle)
     if (is_found) {
         *handle = t->first_free_track - 1;
         t->first_free_track = track_at(t, *handle)->next_free;
+        t->mapped_count++;
     }
     spin_unlock(&t->track_lock);
     return is_found;
@@ -87,8 +88,14 @@ static bool track_alloc(struct grant_table *t, uint32_t *handle)
 static void track_release(struct grant_table *t, uint32_t handle)
 {
     spin_lock(&t->track_lock);
+    t->mapped_count--;
     track_push(t, handle);
     spin_unlock(&t->track_lock);
+}
+
+uint32_t grant_mapped_count(const struct domain *d)
+{
+    return d->grants != NULL ? READ_ONCE(d->grants->mapped_count) : 0;
 }
 
 /* --- Map ----------------------------------------------------------------------------------------- */

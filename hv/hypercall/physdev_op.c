@@ -41,7 +41,11 @@ static long pci_device_remove(struct vcpu *v, uint64_t arg)
     if (guest_copy_in(v, &device, arg, sizeof(device)) != 0) {
         return -XEN_EFAULT;
     }
-    return device.seg == 0 ? 0 : -XEN_ENODEV;
+    if (device.seg != 0) {
+        return -XEN_ENODEV;
+    }
+    vmsi_forget(v->domain, (pci_bdf)(device.bus << 8 | device.devfn));
+    return 0;
 }
 
 static long manage_pci_add(struct vcpu *v, uint64_t arg)

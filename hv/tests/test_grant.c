@@ -154,6 +154,7 @@ Test(grant, unmap_checks_the_address)
     grant_to_b(9, GRANTED_GFN, 0);
     op = map(9, SCRATCH(0), GNTMAP_host_map | GNTMAP_device_map);
     cr_assert_eq(op.dev_bus_addr, SCRATCH(0));
+    cr_assert_eq(grant_mapped_count(b), 1);
     nothing.handle = op.handle;
 
     cr_assert_eq(unmap(op.handle, SCRATCH(1)), GNTST_bad_virt_addr);
@@ -164,7 +165,9 @@ Test(grant, unmap_checks_the_address)
     nothing.dev_bus_addr = SCRATCH(1);
     grant_unmap(b, &nothing, 1);
     cr_assert_eq(nothing.status, GNTST_bad_dev_addr);
+    cr_assert_eq(grant_mapped_count(b), 1);
     cr_assert_eq(unmap(op.handle, SCRATCH(0)), GNTST_okay);
+    cr_assert_eq(grant_mapped_count(b), 0);
 }
 
 Test(grant, batch_is_flushed_once)

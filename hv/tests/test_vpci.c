@@ -262,6 +262,28 @@ Test(vpci, disabled_msix_gives_everything_back)
     cr_assert_eq(table32(0, 8), 0x77);
 }
 
+/* Pulled out while both were enabled; another device, with its capability elsewhere, is put in. */
+Test(vpci, what_was_enabled_of_a_device_that_is_gone_is_forgotten)
+{
+    enable_msi();
+    enable_msix();
+    fakes_mmio_write(TABLE + 12, 4, 0);
+    cr_assert_eq(fakes_vectors_in_use, 2);
+
+    vmsi_forget(&hw, FAKE_BDF);
+
+    cr_assert_eq(fakes_vectors_in_use, 0);
+    cr_assert_eq(fakes_regions, 0);
+    pci_config_write(FAKE_BDF, PCI_CAP_POINTER, 1, 0x90);
+    pci_config_write(FAKE_BDF, 0x90, 4, PCI_CAP_ID_MSI | PCI_MSI_64BIT << 16);
+    vpci_config_write(&hw, FAKE_BDF, 0x90 + 4, 4, 0xfee02000);
+    vpci_config_write(&hw, FAKE_BDF, 0x90 + 12, 2, 0x41);
+    vpci_config_write(&hw, FAKE_BDF, 0x90 + 2, 2, PCI_MSI_64BIT | PCI_MSI_ENABLE);
+    cr_assert_eq(host32(0x90 + 4), 0xfee03000, "the new device has a message of ours");
+    cr_assert(fakes_interrupt((int)(host32(0x90 + 12) & 0xff)));
+    vmsi_forget(&hw, PCI_BDF(9, 9, 0));
+}
+
 Test(vpci, restore_writes_lost_registers_again)
 {
     enable_msix();

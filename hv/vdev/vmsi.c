@@ -269,6 +269,25 @@ uint32_t vmsi_read(struct vpci *vpci, pci_bdf bdf, unsigned at, unsigned offset,
     return (value & 0xffff0000) | (device->msi.data & 0xffff);
 }
 
+void vmsi_forget(struct domain *d, pci_bdf bdf)
+{
+    struct vpci *vpci = d->vpci;
+    struct vmsi_device *device;
+
+    if (!vpci) {
+        return;
+    }
+    spin_lock(&vpci->lock);
+    device = vmsi_device(vpci, bdf, false);
+    if (device && device->msi_capability) {
+        disable_msi(device, 0);
+    }
+    if (device && device->msix_capability) {
+        vmsi_table_control(vpci, bdf, device->msix_capability, 0);
+    }
+    spin_unlock(&vpci->lock);
+}
+
 int vmsi_restore(struct domain *d, pci_bdf bdf)
 {
     struct vpci *vpci = d->vpci;

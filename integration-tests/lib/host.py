@@ -74,6 +74,7 @@ class Host:
         self.options = options
         self.guests = []
         self.forwards = {}
+        self.programs = {}
 
     # --- dom0
 
@@ -107,6 +108,16 @@ class Host:
         result = self.lab.run("push", self.number, built, path, capture_output=True)
         check(result.returncode == 0, f"{built} cannot be copied: {result.stderr}")
         return path
+
+    def program(self, name):
+        """The path in dom0 of a program for it, which is copied there when it is first asked for."""
+        if name not in self.programs:
+            self.programs[name] = self.push_program(name)
+        return self.programs[name]
+
+    def monitor(self, *words):
+        """A command for QEMU's monitor; its answer, as far as it comes within five seconds."""
+        return self.lab.run("monitor", self.number, *words, capture_output=True).stdout.strip()
 
     # --- the agent
 
@@ -159,7 +170,7 @@ class Host:
 
     def change(self, method, path, body=None, timeout_s=180):
         """A request for a change: waits until its task has ended, which must have succeeded."""
-        task = self.request(method, f"{path}?wait=1", body, timeout_s)
+        task = self.request(method, path + ("&" if "?" in path else "?") + "wait=1", body, timeout_s)
         what = f"{method} {path}"
         def ended():
             now = self.request("GET", f"/tasks/{task['id']}?wait=1", timeout_s=timeout_s)

@@ -5,42 +5,11 @@ What could go wrong: a page, an event channel, a loop device, a bridge port, a x
 descriptor of a daemon that is not given back.
 """
 
-import re
-from collections import Counter
-
-from lib.check import check, wait_for
+from lib.check import check
+from lib.holdings import check_same, settled_free_bytes, taken
 
 HOST = {"cpus": 1}
 DISK = "/var/lib/nether/cycles.img"
-
-
-def descriptors(host, program):
-    """What the open descriptors of a daemon lead to, each with its count."""
-    links = host.shell(f"for f in /proc/$(pidof {program})/fd/*; do readlink $f; done").splitlines()
-    return dict(sorted(Counter(re.sub(r"\[\d+\]", "", link) for link in links).items()))
-
-
-def left_behind(host):
-    """What a guest uses, counted."""
-    return {
-        "loop devices": host.shell("losetup -a | wc -l"),
-        "bridge ports": host.shell("ls /sys/class/net/br0/brif | wc -l"),
-        "xenstore domains": host.shell("xenstore-list /local/domain | wc -l"),
-        "agent's descriptors": descriptors(host, "netherd"),
-        "xenstore's descriptors": descriptors(host, "nether-stored"),
-    }
-
-
-def settled_free_bytes(host):
-    """Free memory once it has stopped changing (idle processors still take domains apart)."""
-    free = [host.free_memory_bytes()]
-
-    def is_settled():
-        free.append(host.free_memory_bytes())
-        return free[-1] == free[-2]
-
-    wait_for("free memory settles", is_settled, 60)
-    return free[-1]
 
 
 def check_cycles(host, count, cycle):
@@ -51,7 +20,7 @@ def check_cycles(host, count, cycle):
     """
     number, batches, lost = 0, 4, []
     cycle(number)
-    free, counts = settled_free_bytes(host), left_behind(host)
+    free, before = settled_free_bytes(host), taken(host)
     for _ in range(batches):
         for _ in range(count // batches):
             number += 1
@@ -60,9 +29,7 @@ def check_cycles(host, count, cycle):
         lost.append((free - now) >> 10)
         free = now
     check(min(lost) <= 0 and sum(lost) <= 256, f"KiB lost in each batch of {count // batches} cycles: {lost}")
-    after = left_behind(host)
-    grown = {what: (counts[what], after[what]) for what in counts if counts[what] != after[what]}
-    check(not grown, f"(before, after): {grown}")
+    check_same(before, taken(host))
     return f"{number} cycles, {free >> 20} MiB free, {sum(lost)} KiB less than before"
 
 

@@ -44,6 +44,9 @@ int evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority);
 void evtchn_raise_virq(struct vcpu *v, uint32_t virq);
 void evtchn_raise_global_virq(struct domain *d, uint32_t virq);
 
+/* How many ports are open. */
+uint32_t evtchn_open_count(const struct domain *d);
+
 /* Whether the port exists and is pending (SCHEDOP_poll). */
 bool evtchn_is_pending(struct domain *d, uint32_t port);
 /* Whether the port number is one d may use (exists): SCHEDOP_poll's check. */

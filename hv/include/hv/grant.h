@@ -48,6 +48,8 @@ int16_t grant_swap(struct domain *d, uint32_t a, uint32_t b);
 void grant_map(struct domain *mapper, struct domain *granter, struct gnttab_map_grant_ref *op);
 /* GNTTABOP_unmap_grant_ref of a batch: when it returns no TLB has the mappings any more. */
 void grant_unmap(struct domain *mapper, struct gnttab_unmap_grant_ref *ops, unsigned count);
+/* How many mappings of others' grants it holds. */
+uint32_t grant_mapped_count(const struct domain *d);
 /* GNTTABOP_copy of a batch in the name of d: sets every status. */
 void grant_copy(struct domain *d, struct gnttab_copy *ops, unsigned count);
 

@@ -21,6 +21,9 @@ struct vmsi_message {
 uint32_t vmsi_route_encode(struct vmsi_message message);
 void vmsi_route_decode(uint32_t route, uint32_t *dest, bool *is_logical, uint8_t *mode, uint8_t *vector);
 
+/* The device is gone, perhaps pulled out: what was still enabled is not another's that comes in its place. */
+void vmsi_forget(struct domain *d, pci_bdf bdf);
+
 /* Writes the device's interrupt registers again after they were lost (PHYSDEVOP_restore_msi_ext). 0 or
  * -XEN_ENOENT when the device has no interrupt enabled. */
 int vmsi_restore(struct domain *d, pci_bdf bdf);

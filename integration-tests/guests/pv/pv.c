@@ -75,6 +75,24 @@ void print_number(unsigned long number)
     print(p);
 }
 
+evtchn_port_t console_port(void)
+{
+    return port;
+}
+
+bool console_read(char *c)
+{
+    uint32_t cons = ring->in_cons;
+
+    if (__atomic_load_n(&ring->in_prod, __ATOMIC_ACQUIRE) == cons) {
+        return false;
+    }
+    *c = ring->in[MASK_XENCONS_IDX(cons, ring->in)];
+    __atomic_store_n(&ring->in_cons, cons + 1, __ATOMIC_RELEASE);
+    notify();
+    return true;
+}
+
 static _Noreturn void shut_down(unsigned reason)
 {
     struct sched_shutdown shutdown = {.reason = reason};

@@ -2,10 +2,13 @@
 /* What a small PVH guest needs of its host: hypercalls, the PV console, and an end. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <xen/xen.h>
+
+#include <xen/event_channel.h>
 
 /* Said before a failure's reason. */
 extern const char guest_name[];
@@ -60,6 +63,10 @@ static inline void wrmsr(uint32_t msr, uint64_t value)
 void console_init(void);
 void print(const char *text);
 void print_number(unsigned long number);
+/* The next character that was typed, if there is one. */
+bool console_read(char *c);
+/* The event channel that says when there is more, or more room. */
+evtchn_port_t console_port(void);
 
 /* Prints why and ends the guest. */
 __attribute__((noreturn)) void fail(const char *why);

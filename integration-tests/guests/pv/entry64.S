@@ -2,7 +2,7 @@
 /*
  * From the PVH entry (32-bit, paging off; xen docs/misc/pvh.pandoc) to 64-bit C. Memory is mapped as a
  * kernel has it: the first 4 GiB one to one in 2 MiB pages, code among them, and a page of
- * hypercall arguments in a 4 KiB page at ARGUMENTS, as kernel stacks are.
+ * hypercall arguments in a 4 KiB page at ARGUMENTS, as kernel stacks are. main() is given the start info.
  */
 #define PTE_TABLE 0x063 /* present, writable, accessed, dirty */
 #define PTE_LARGE 0x0e3 /* the same, 2 MiB */
@@ -38,6 +38,7 @@ entry:
     mov     %eax, %es
     mov     %eax, %ss
     mov     $stack_end, %rsp
+    mov     %ebx, %edi
     call    main
 2:  hlt
     jmp     2b
