@@ -24,7 +24,7 @@
 static struct {
     struct spinlock lock; /* protects the queue, each vCPU's sched part and running_on */
     struct list queue;    /* runnable, not running; sorted by virtual_ns */
-    uint64_t least_ns;    /* what the one that had least has had; only grows */
+    uint64_t most_ns;     /* what the one that had most has had */
     unsigned long idle[BITMAP_LONGS(MAX_CPUS)];
     bool is_ready;
 } runq = {.lock = SPINLOCK_INIT(LOCK_RANK_SCHED)};
@@ -123,22 +123,34 @@ static const struct vcpu *running_on(unsigned cpu)
     return cpus[cpu] == NULL ? NULL : READ_ONCE(cpus[cpu]->current);
 }
 
-/* One that runs alone for long is looked at by nobody: so whoever comes looks at all. */
-static void update_least(uint64_t now)
+static bool shares_cpu(const struct vcpu *v, const struct vcpu *other)
+{
+    for (unsigned i = 0; i < BITMAP_LONGS(MAX_CPUS); i++) {
+        if (v->sched.hard_affinity[i] & other->sched.hard_affinity[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What the one that had least has had, of those on the CPUs that v may run on and of those that wait for them:
+ * what others had elsewhere says nothing about v's turn. Without any, it starts behind all who ran before. */
+static uint64_t least_beside(const struct vcpu *v, uint64_t now)
 {
     uint64_t least = ~0UL;
 
-    if (!list_is_empty(&runq.queue)) {
-        least = container_of(runq.queue.next, struct vcpu, sched.link)->sched.virtual_ns;
+    list_for_each(other, &runq.queue, struct vcpu, sched.link) {
+        if (shares_cpu(v, other)) {
+            least = other->sched.virtual_ns;
+            break;
+        }
     }
-    for (unsigned i = sched_first_cpu; i < cpu_count; i++) {
-        if (running_on(i) != NULL) {
+    for (unsigned i = 0; i < cpu_count; i++) {
+        if (may_run_on(v, i) && running_on(i) != NULL) {
             least = MIN(least, virtual_now(running_on(i), now));
         }
     }
-    if (least != ~0UL) {
-        runq.least_ns = MAX(runq.least_ns, least);
-    }
+    return least != ~0UL ? least : runq.most_ns;
 }
 
 /* The CPU, of those v may run on, whose vCPU had more than v and most of all; else its last, or the
@@ -196,11 +208,10 @@ void sched_wake(struct vcpu *v)
 {
     spin_lock(&runq.lock);
     if (!v->sched.is_queued && !is_on_cpu(v) && vcpu_is_runnable(v)) {
-        uint64_t now = now_ns();
+        uint64_t now = now_ns(), least = least_beside(v, now);
 
-        update_least(now);
-        if (runq.least_ns > SLEEPER_NS) {
-            v->sched.virtual_ns = MAX(v->sched.virtual_ns, runq.least_ns - SLEEPER_NS);
+        if (least > SLEEPER_NS) {
+            v->sched.virtual_ns = MAX(v->sched.virtual_ns, least - SLEEPER_NS);
         }
         this_cpu()->counters.wakeups++;
         trace(TRC_SCHED_WAKE, v->domain->domid, v->id);
@@ -240,13 +251,24 @@ void sched_sleep(struct vcpu *v, bool sync)
     }
 }
 
+/* The first in the queue that this CPU may run. */
+static struct vcpu *first_for(const struct cpu *c)
+{
+    list_for_each(v, &runq.queue, struct vcpu, sched.link) {
+        if (may_run_on(v, c->id) && (v->running_on < 0 || v->running_on == (int)c->id)) {
+            return v;
+        }
+    }
+    return NULL;
+}
+
 void sched_yield(struct vcpu *v)
 {
-    /* Behind the first that waits. */
-    spin_lock(&runq.lock);
-    if (!list_is_empty(&runq.queue)) {
-        const struct vcpu *first = container_of(runq.queue.next, struct vcpu, sched.link);
+    const struct vcpu *first;
 
+    spin_lock(&runq.lock);
+    first = first_for(this_cpu());
+    if (first != NULL) { /* behind it */
         v->sched.virtual_ns = MAX(v->sched.virtual_ns, first->sched.virtual_ns + 1);
         v->sched.slice_start = 0;
         cpu_raise(this_cpu(), CPU_WORK_SCHED);
@@ -299,17 +321,7 @@ static void account(struct vcpu *v, uint64_t now)
 {
     v->sched.virtual_ns = virtual_now(v, now);
     v->sched.charged_ns = now;
-}
-
-/* The first in the queue that this CPU may run. */
-static struct vcpu *first_for(const struct cpu *c)
-{
-    list_for_each(v, &runq.queue, struct vcpu, sched.link) {
-        if (may_run_on(v, c->id) && (v->running_on < 0 || v->running_on == (int)c->id)) {
-            return v;
-        }
-    }
-    return NULL;
+    runq.most_ns = MAX(runq.most_ns, v->sched.virtual_ns);
 }
 
 /* Whether the current vCPU goes on although another waits. */
@@ -323,12 +335,12 @@ static bool may_continue(const struct vcpu *v, const struct vcpu *first, uint64_
     return ran < SLICE_NS && v->sched.virtual_ns <= first->sched.virtual_ns;
 }
 
-/* While others wait: the CPU looks again when v's turn may end, and at the latest when it must. */
+/* While another waits for this CPU: it looks again when v's turn may end, and at the latest when it must. */
 static void arm_slice(struct cpu *c, const struct vcpu *v, uint64_t now)
 {
     bool is_limited = now - v->sched.slice_start < SCHED_RATE_LIMIT_NS;
 
-    if (list_is_empty(&runq.queue)) {
+    if (first_for(c) == NULL) { /* v's turn may be over long ago */
         return;
     }
     timer_set(&slice_timers[c->id], v->sched.slice_start + (is_limited ? SCHED_RATE_LIMIT_NS : SLICE_NS));
@@ -340,7 +352,6 @@ static void start(struct cpu *c, struct vcpu *v, uint64_t now)
     v->sched.slice_start = now;
     v->sched.charged_ns = now;
     v->running_on = (int)c->id;
-    runq.least_ns = MAX(runq.least_ns, v->sched.virtual_ns);
     vcpu_runstate_change(v, RUNSTATE_running, now);
 }
 

@@ -3,6 +3,7 @@
 #include <hv/sched.h>
 
 #include <hv/bitmap.h>
+#include <hv/time.h>
 #include <hv/timer.h>
 
 #include <criterion/criterion.h>
@@ -183,4 +184,55 @@ Test(sched, who_yields_goes_behind_the_first_that_waits)
     fake_cpu_use(0, a);
     sched_yield(a);
     cr_assert_neq(pick(0), a);
+}
+
+Test(sched, who_waits_for_another_cpu_does_not_disturb_this_one)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        only_on(d->vcpus[i], i == 0 ? 0 : 1);
+    }
+    wake_all();
+    cr_assert_eq(pick(0), d->vcpus[0]);
+    cr_assert_not_null(pick(1));
+    fake_tsc += 30 * MS;
+    fake_cpu_use(0, d->vcpus[0]);
+    timer_run();
+    cr_assert_eq(pick(0), d->vcpus[0]);
+    cr_assert_gt(cpus[0]->timer_programmed_ns, now_ns(), "a timer that is due as soon as it is set");
+}
+
+/* CPU 0's vCPU had 100 s; on CPU 1 one always runs and had 1 s. */
+static void busy_and_busier(void)
+{
+    only_on(d->vcpus[0], 0);
+    only_on(d->vcpus[1], 1);
+    only_on(d->vcpus[2], 1);
+    wake_all();
+    block(d->vcpus[2]);
+    d->vcpus[1]->sched.virtual_ns = 1000 * MS;
+    cr_assert_eq(pick(1), d->vcpus[1]);
+    d->vcpus[0]->sched.virtual_ns = 100000 * MS;
+    cr_assert_eq(pick(0), d->vcpus[0]);
+}
+
+Test(sched, who_wakes_is_measured_by_those_beside_it)
+{
+    busy_and_busier();
+    fake_tsc += 2 * MS;
+    vcpu_clear_flag(d->vcpus[2], VCPU_BLOCKED);
+    cr_assert_eq(pick(1), d->vcpus[2], "it waits for time that another CPU's vCPU had");
+}
+
+Test(sched, who_yields_goes_behind_those_beside_it)
+{
+    struct domain *other;
+    uint64_t before;
+
+    busy_and_busier();
+    other = fake_domain_create(2, 1); /* waits for CPU 0 */
+    only_on(other->vcpus[0], 0);
+    before = d->vcpus[1]->sched.virtual_ns;
+    fake_cpu_use(1, d->vcpus[1]);
+    sched_yield(d->vcpus[1]);
+    cr_assert_eq(d->vcpus[1]->sched.virtual_ns, before);
 }
