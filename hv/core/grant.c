@@ -303,39 +303,22 @@ int grant_grow(struct domain *d, uint32_t frame_count)
     return rc;
 }
 
-int grant_get_shared_frame(struct domain *d, uint64_t idx, mfn_t *frame)
+int grant_get_frame(struct domain *d, uint64_t idx, bool is_status, mfn_t *frame)
 {
     struct grant_table *t = d->grants;
-    int rc = idx < GRANT_MAX_FRAMES ? grant_grow(d, (uint32_t)idx + 1) : -XEN_EINVAL;
+    const uint32_t *count = is_status ? &t->status_count : &t->frame_count;
+    int rc = 0;
 
-    if (rc != 0) {
-        return rc;
-    }
     spin_lock(&t->lock);
-    if (idx < t->frame_count) {
-        *frame = virt_to_mfn(t->frames[idx]);
+    if (d->state != DOMAIN_ALIVE || (is_status ? t->version != 2 : idx >= t->max_frames)) {
+        rc = -XEN_EINVAL;
+    }
+    while (rc == 0 && idx >= *count) {
+        rc = t->frame_count < t->max_frames ? grow_one(d) : -XEN_EINVAL;
+    }
+    if (rc == 0) {
+        *frame = virt_to_mfn(is_status ? (void *)t->status[idx] : t->frames[idx]);
         frame_ref(*frame);
-    } else {
-        rc = -XEN_EINVAL; /* died meanwhile */
-    }
-    spin_unlock(&t->lock);
-    return rc;
-}
-
-int grant_get_status_frame(struct domain *d, uint64_t idx, mfn_t *frame)
-{
-    struct grant_table *t = d->grants;
-    int rc = -XEN_EINVAL;
-
-    spin_lock(&t->lock);
-    if (t->version == 2 && d->state == DOMAIN_ALIVE) {
-        while (idx >= t->status_count && t->frame_count < t->max_frames && grow_one(d) == 0) {
-        }
-        if (idx < t->status_count) {
-            *frame = virt_to_mfn(t->status[idx]);
-            frame_ref(*frame);
-            rc = 0;
-        }
     }
     spin_unlock(&t->lock);
     return rc;

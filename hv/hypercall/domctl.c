@@ -18,7 +18,7 @@ enum domctl_flags {
 };
 
 struct domctl_entry {
-    long (*run)(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+    domctl_fn *run;
     unsigned flags;
 };
 

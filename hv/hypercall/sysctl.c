@@ -10,8 +10,6 @@
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 
-typedef long (*sysctl_fn)(struct vcpu *v, struct xen_sysctl *op);
-
 /* Known, and not done here. */
 static long unsupported(struct vcpu *v, struct xen_sysctl *op)
 {
@@ -25,7 +23,7 @@ static long no_device(struct vcpu *v, struct xen_sysctl *op)
 }
 
 /* clang-format off */
-static const sysctl_fn table[] = {
+static sysctl_fn *const table[] = {
     [XEN_SYSCTL_readconsole]            = sysctl_readconsole,
     [XEN_SYSCTL_debug_keys]             = sysctl_debug_keys,
     [XEN_SYSCTL_tbuf_op]                = sysctl_tbuf_op,

@@ -43,28 +43,15 @@ static long get_features(struct vcpu *v, uint64_t arg)
 
 static long compile_info(struct vcpu *v, uint64_t arg)
 {
-    struct xen_compile_info info;
+    struct xen_compile_info info = {.compiler = "gcc " __VERSION__, .compile_by = "nether"};
 
-    memset(&info, 0, sizeof(info));
-    memcpy(info.compiler, "gcc " __VERSION__, MIN(sizeof("gcc " __VERSION__), sizeof(info.compiler) - 1));
-    memcpy(info.compile_by, "nether", sizeof("nether"));
     return guest_copy_out(v, arg, &info, sizeof(info));
-}
-
-static long platform_parameters(struct vcpu *v, uint64_t arg)
-{
-    struct xen_platform_parameters parameters = {.virt_start = DIRECTMAP_BASE};
-
-    return guest_struct_out(v, arg, &parameters, sizeof(parameters), "p");
-}
-
-static long guest_handle(struct vcpu *v, uint64_t arg)
-{
-    return guest_copy_out(v, arg, v->domain->handle, sizeof(v->domain->handle));
 }
 
 long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg)
 {
+    const struct xen_platform_parameters parameters = {.virt_start = DIRECTMAP_BASE};
+
     switch (cmd) {
     case XENVER_version:
         return ABI_MAJOR << 16 | ABI_MINOR;
@@ -77,13 +64,13 @@ long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg)
     case XENVER_changeset:
         return copy_text(v, arg, NETHER_VERSION, sizeof(xen_changeset_info_t));
     case XENVER_platform_parameters:
-        return platform_parameters(v, arg);
+        return guest_struct_out(v, arg, &parameters, sizeof(parameters), "p");
     case XENVER_get_features:
         return get_features(v, arg);
     case XENVER_pagesize:
         return PAGE_SIZE;
     case XENVER_guest_handle:
-        return guest_handle(v, arg);
+        return guest_copy_out(v, arg, v->domain->handle, sizeof(v->domain->handle));
     case XENVER_commandline:
         return v->domain->is_privileged ? copy_text(v, arg, boot_info.cmdline, sizeof(xen_commandline_t)) : -XEN_EPERM;
     case XENVER_build_id:

@@ -59,7 +59,7 @@ bool guest_is_narrow(const struct vcpu *v)
 
 size_t guest_struct_size(const struct vcpu *v, size_t size, const char *layout)
 {
-    return guest_is_narrow(v) ? convert(layout, NULL, NULL, NULL) : size;
+    return layout != NULL && guest_is_narrow(v) ? convert(layout, NULL, NULL, NULL) : size;
 }
 
 size_t guest_struct_narrow(void *narrow, const void *s, const char *layout)
@@ -72,7 +72,7 @@ int guest_struct_in(struct vcpu *v, void *s, size_t size, uint64_t linear, const
 {
     char narrow[GUEST_NARROW_MAX];
 
-    if (likely(!guest_is_narrow(v))) {
+    if (layout == NULL || likely(!guest_is_narrow(v))) {
         return guest_copy_in(v, s, linear, size);
     }
     if (guest_copy_in(v, narrow, linear, convert(layout, NULL, NULL, NULL)) != 0) {
@@ -87,7 +87,7 @@ int guest_struct_out(struct vcpu *v, uint64_t linear, const void *s, size_t size
 {
     char narrow[GUEST_NARROW_MAX];
 
-    if (likely(!guest_is_narrow(v))) {
+    if (layout == NULL || likely(!guest_is_narrow(v))) {
         return guest_copy_out(v, linear, s, size);
     }
     return guest_copy_out(v, linear, narrow, guest_struct_narrow(narrow, s, layout));

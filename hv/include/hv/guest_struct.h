@@ -10,6 +10,8 @@
  *   h  16 bits      w  32 bits      q  64 bits
  *   p  xen_ulong_t, xen_pfn_t or a handle: 64 bits, or 32 in a narrow caller
  *   |  the end, or the start, of a structure inside: aligned as p is
+ *
+ * NULL stands for a structure that is the same for every caller.
  */
 #pragma once
 

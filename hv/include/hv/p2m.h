@@ -38,7 +38,7 @@ struct p2m {
     uint64_t table_frames; /* frames the tables take; limited unless the devices are the domain's */
     uint64_t flush_gen;     /* bumped when translations were removed or weakened */
     uint64_t change_count;  /* entries that were changed or removed; protected by lock */
-    uint64_t highest_gfn;   /* highest RAM or shared gfn ever mapped */
+    uint64_t highest_gfn;   /* highest RAM or shared gfn ever mapped: XENMEM_maximum_gpfn */
     bool has_iommu;         /* devices translate through these tables */
 };
 
@@ -86,6 +86,3 @@ mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write);
 
 /* Removes every mapping, some work at a time: 0 when all are gone, -XEN_ERESTART to be called again. */
 int p2m_teardown(struct domain *d);
-
-/* Highest gfn ever mapped as RAM or shared (XENMEM_maximum_gpfn). */
-uint64_t p2m_highest_gfn(struct domain *d);
