@@ -28,24 +28,20 @@ static void show_domains(void)
 {
     unsigned lines = 0;
 
-    for (unsigned next = 0; lines < MAX_LINES;) {
-        struct domain *d = domain_get_next((domid_t)next);
-
-        if (d == NULL) {
-            return;
-        }
+    for_each_domain(d) {
         pr_info("d%u: state %u, %s, refs %u, pauses %u (control %u), frames %lu of %lu, p2m tables %lu", d->domid,
                 d->state, d->is_shut_down ? "shut down" : "up", d->refs, d->pause_count,
                 d->control_pause_count, d->frames_owned, d->frames_max, d->p2m.table_frames);
         lines++;
-        for (unsigned id = 0; id < d->max_vcpus && lines < MAX_LINES; id++) {
-            if (d->vcpus[id] != NULL) {
-                show_vcpu(d->vcpus[id]);
-                lines++;
+        for_each_vcpu(d, v) {
+            if (lines++ < MAX_LINES) {
+                show_vcpu(v);
             }
         }
-        next = d->domid + 1u;
-        domain_put(d);
+        if (lines >= MAX_LINES) {
+            domain_put(d);
+            return;
+        }
     }
 }
 

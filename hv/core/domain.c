@@ -106,6 +106,14 @@ struct domain *domain_get_next(domid_t domid)
     return d;
 }
 
+struct domain *domain_put_next(struct domain *d)
+{
+    struct domain *next = domain_get_next(d->domid + 1U);
+
+    domain_put(d);
+    return next;
+}
+
 /* Enters d in the table; the page of the table is made first. */
 static int table_insert(struct domain *d)
 {
@@ -277,6 +285,14 @@ struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id)
     return vcpu_id < d->max_vcpus ? d->vcpus[vcpu_id] : NULL;
 }
 
+struct vcpu *domain_vcpu_from(const struct domain *d, unsigned vcpu_id)
+{
+    while (vcpu_id < d->max_vcpus && d->vcpus[vcpu_id] == NULL) {
+        vcpu_id++;
+    }
+    return domain_vcpu(d, vcpu_id);
+}
+
 /* As in Xen events are not carried over: who changes its mode begins anew. */
 void domain_latch_width(struct vcpu *v)
 {
@@ -307,21 +323,16 @@ void domain_update_nodes(struct domain *d)
 {
     uint32_t nodes = d->node_affinity;
 
-    for (unsigned i = 0; i < d->max_vcpus && d->node_affinity == 0; i++) {
-        nodes |= d->vcpus[i] != NULL ? vcpu_nodes(d->vcpus[i]) : 0;
+    for_each_vcpu(d, v) {
+        nodes |= d->node_affinity == 0 ? vcpu_nodes(v) : 0;
     }
     WRITE_ONCE(d->memory_nodes, nodes);
 }
 
-#define for_each_vcpu(d, v)                                                                        \
-    for (unsigned v##_i = 0; v##_i < (d)->max_vcpus; v##_i++)                                      \
-        for (struct vcpu *v = (d)->vcpus[v##_i]; v != NULL; v = NULL)
-
 void domain_pause(struct domain *d, bool sync)
 {
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         sched_sleep(v, sync);
     }
 }
@@ -331,8 +342,7 @@ void domain_unpause(struct domain *d)
     if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST) != 0) {
         return;
     }
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         sched_wake(v);
     }
 }
@@ -386,8 +396,7 @@ void domain_shutdown(struct domain *d, uint32_t reason)
     }
     spin_unlock(&d->lock);
 
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         vcpu_set_flag(v, VCPU_IN_SHUTDOWN);
     }
     domain_check_shutdown(d);
@@ -402,8 +411,7 @@ void domain_set_shutdown_code(struct domain *d, uint32_t reason)
 
 static bool has_running_vcpu(const struct domain *d)
 {
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         if (__atomic_load_n(&v->running_on, __ATOMIC_ACQUIRE) >= 0) {
             return true;
         }
@@ -435,8 +443,7 @@ void domain_resume(struct domain *d)
     d->is_shutting_down = d->is_shut_down = false;
     d->shutdown_code = SHUTDOWN_CODE_NONE;
     spin_unlock(&d->lock);
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         vcpu_clear_flag(v, VCPU_IN_SHUTDOWN);
     }
 }
@@ -460,8 +467,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 /* What a vCPU pins of the domain's memory. */
 static void release_vcpu_areas(struct domain *d)
 {
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         vcpu_release_areas(v);
     }
 }

@@ -61,11 +61,9 @@ static void load_tsc(struct vcpu *v, uint64_t tsc)
         return;
     }
     d->tsc_offset = tsc - arch_read_tsc();
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpus[i] != NULL) {
-            arch_vcpu_set_tsc_offset(d->vcpus[i]);
-            time_update_vcpu(d->vcpus[i]);
-        }
+    for_each_vcpu(d, each) {
+        arch_vcpu_set_tsc_offset(each);
+        time_update_vcpu(each);
     }
 }
 
@@ -265,8 +263,8 @@ size_t hvm_context_size(const struct domain *d)
                        arch_vcpu_xsave_size();
     size_t size = descriptor + sizeof(struct hvm_save_header) + descriptor;
 
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        size += d->vcpus[i] != NULL ? vcpu_size : 0;
+    for_each_vcpu(d, v) {
+        size += vcpu_size;
     }
     return size;
 }

@@ -183,13 +183,13 @@ void vcpu_evtchn_upcall(struct vcpu *v)
     vcpu_kick(v); /* whatever the vLAPIC thinks of the vector, SCHEDOP_block ends with the event */
 }
 
-/* The CPU that runs v's guest code now; NULL if none does. */
+/* The other CPU that runs v's guest code now; NULL if none does. */
 static struct cpu *guest_cpu(const struct vcpu *v)
 {
     int cpu = READ_ONCE(v->running_on);
     struct cpu *c = cpu >= 0 ? cpus[cpu] : NULL;
 
-    return c != NULL && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) && READ_ONCE(c->current) == v ? c : NULL;
+    return c != NULL && c != this_cpu() && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) && READ_ONCE(c->current) == v ? c : NULL;
 }
 
 void vcpu_start_flush(struct vcpu *v)

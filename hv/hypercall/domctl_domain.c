@@ -156,16 +156,12 @@ static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *in
 {
     uint32_t flags = XEN_DOMINF_blocked;
 
-    for (unsigned id = 0; id < d->max_vcpus; id++) {
+    for_each_vcpu(d, v) {
         struct vcpu_runstate_info runstate;
-        struct vcpu *v = d->vcpus[id];
 
-        if (v == NULL) {
-            continue;
-        }
         vcpu_runstate_get(v, &runstate);
         info->cpu_time += runstate.time[RUNSTATE_running];
-        info->max_vcpu_id = id;
+        info->max_vcpu_id = v->id;
         if (vcpu_has_flag(v, VCPU_DOWN)) {
             continue;
         }

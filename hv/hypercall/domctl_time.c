@@ -41,11 +41,9 @@ static void continue_from(struct domain *d, uint64_t elapsed_ns)
 
     d->time_offset_ns = elapsed_ns - now;
     d->tsc_offset = elapsed_ticks - tsc_at_ns(now);
-    for (unsigned id = 0; id < d->max_vcpus; id++) {
-        if (d->vcpus[id] != NULL) {
-            arch_vcpu_set_tsc_offset(d->vcpus[id]);
-            time_update_vcpu(d->vcpus[id]);
-        }
+    for_each_vcpu(d, v) {
+        arch_vcpu_set_tsc_offset(v);
+        time_update_vcpu(v);
     }
     time_update_wallclock(d);
 }

@@ -124,10 +124,8 @@ static long put_share(struct domain *d, const struct xen_domctl_sched_credit2 *s
         return -XEN_EINVAL;
     }
     d->sched_weight = share->weight;
-    for (unsigned id = 0; id < d->max_vcpus; id++) {
-        if (d->vcpus[id] != NULL) {
-            sched_set_weight(d->vcpus[id], share->weight);
-        }
+    for_each_vcpu(d, v) {
+        sched_set_weight(v, share->weight);
     }
     return 0;
 }

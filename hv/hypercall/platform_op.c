@@ -12,24 +12,10 @@
 /* UNIX times after this (the year 2554) do not fit in 64 bits of nanoseconds. */
 #define MAX_SECONDS (~0UL / NS_PER_S - 1)
 
-static void update_all_wallclocks(void)
-{
-    for (unsigned next = 0;;) {
-        struct domain *d = domain_get_next((domid_t)next);
-
-        if (d == NULL) {
-            return;
-        }
-        time_update_wallclock(d);
-        next = d->domid + 1u;
-        domain_put(d);
-    }
-}
-
 /* It was `seconds` and `ns` UNIX time when the caller's system time was system_time. */
-static long settime(const struct domain *d, uint64_t seconds, uint32_t ns, uint64_t system_time)
+static long settime(const struct domain *caller, uint64_t seconds, uint32_t ns, uint64_t system_time)
 {
-    uint64_t host_time = system_time - d->time_offset_ns, now;
+    uint64_t host_time = system_time - caller->time_offset_ns, now;
 
     if (ns >= NS_PER_S || seconds > MAX_SECONDS) {
         return -XEN_EINVAL;
@@ -39,7 +25,9 @@ static long settime(const struct domain *d, uint64_t seconds, uint32_t ns, uint6
         return -XEN_EINVAL; /* the host was started before 1970 */
     }
     wallclock_set(now - host_time);
-    update_all_wallclocks();
+    for_each_domain(d) {
+        time_update_wallclock(d);
+    }
     return 0;
 }
 

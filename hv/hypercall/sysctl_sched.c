@@ -45,16 +45,10 @@ static uint32_t domain_count(void)
 {
     uint32_t count = 0;
 
-    for (unsigned next = 0;;) {
-        struct domain *d = domain_get_next((domid_t)next);
-
-        if (d == NULL) {
-            return count;
-        }
-        next = d->domid + 1u;
+    for_each_domain(d) {
         count++;
-        domain_put(d);
     }
+    return count;
 }
 
 /* The first pool with that number or a higher one. */

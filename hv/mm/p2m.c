@@ -522,15 +522,11 @@ void p2m_flush(struct domain *d)
     uint64_t gen = __atomic_add_fetch(&d->p2m.flush_gen, 1, __ATOMIC_SEQ_CST);
 
     this_cpu()->counters.p2m_flushes++;
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpus[i] != NULL && d->vcpus[i] != current_vcpu()) {
-            vcpu_start_flush(d->vcpus[i]);
-        }
+    for_each_vcpu(d, v) {
+        vcpu_start_flush(v);
     }
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpus[i] != NULL && d->vcpus[i] != current_vcpu()) {
-            vcpu_wait_flushed(d->vcpus[i], gen);
-        }
+    for_each_vcpu(d, v) {
+        vcpu_wait_flushed(v, gen);
     }
     if (d->p2m.has_iommu) {
         iommu_flush(d, gfn(0), 64);
@@ -582,9 +578,4 @@ int p2m_teardown(struct domain *d)
         drop(&removed);
     } while (!is_done && !hypercall_should_restart());
     return is_done ? 0 : -XEN_ERESTART;
-}
-
-uint64_t p2m_highest_gfn(struct domain *d)
-{
-    return d->p2m.highest_gfn;
 }

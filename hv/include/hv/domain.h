@@ -108,6 +108,8 @@ struct domain *domain_get(domid_t domid);
 struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc);
 /* The first domain with a domid >= `domid` (for lists), with a reference; NULL at the end. */
 struct domain *domain_get_next(domid_t domid);
+/* The one after d, for which d's reference is dropped. */
+struct domain *domain_put_next(struct domain *d);
 void domain_ref(struct domain *d);
 void domain_put(struct domain *d);
 
@@ -151,3 +153,13 @@ void domain_latch_width(struct vcpu *v);
 
 /* vCPU n, or NULL. */
 struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id);
+
+/* The vCPU with the lowest number from `vcpu_id` on that has been made; NULL if there is none. */
+struct vcpu *domain_vcpu_from(const struct domain *d, unsigned vcpu_id);
+
+#define for_each_vcpu(d, v)                                                                        \
+    for (struct vcpu *v = domain_vcpu_from(d, 0); v != NULL; v = domain_vcpu_from(d, v->id + 1))
+
+/* Every domain in the order of their domids, with a reference: who leaves the loop early has to drop it. */
+#define for_each_domain(d)                                                                         \
+    for (struct domain *d = domain_get_next(0); d != NULL; d = domain_put_next(d))
