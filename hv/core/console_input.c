@@ -32,7 +32,6 @@ void console_input_collect(void *unused)
 {
     bool is_new;
 
-    (void)unused;
     spin_lock(&input_lock);
     is_new = collect_locked();
     spin_unlock(&input_lock);

@@ -33,7 +33,6 @@ static struct timer slice_timers[MAX_CPUS];
 
 static void slice_over(void *data)
 {
-    (void)data;
     __atomic_fetch_or(&this_cpu()->work, CPU_WORK_SCHED, __ATOMIC_SEQ_CST);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* XEN_DOMCTL_*: a domain's wall clock and its TSC. */
-#include <hv/arch/context.h>
 #include <hv/domain.h>
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
@@ -40,11 +39,7 @@ static void continue_from(struct domain *d, uint64_t elapsed_ns)
     uint64_t elapsed_ticks = tsc_at_ns(elapsed_ns) - host_boot_tsc;
 
     d->time_offset_ns = elapsed_ns - now;
-    d->tsc_offset = elapsed_ticks - tsc_at_ns(now);
-    for_each_vcpu(d, v) {
-        arch_vcpu_set_tsc_offset(v);
-        time_update_vcpu(v);
-    }
+    time_set_tsc_offset(d, elapsed_ticks - tsc_at_ns(now));
     time_update_wallclock(d);
 }
 

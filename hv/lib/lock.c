@@ -46,18 +46,14 @@ static void rank_pop(const struct spinlock *lock)
 #else
 static void rank_check(const struct spinlock *lock, bool may_equal)
 {
-    (void)lock;
-    (void)may_equal;
 }
 
 static void rank_push(const struct spinlock *lock)
 {
-    (void)lock;
 }
 
 static void rank_pop(const struct spinlock *lock)
 {
-    (void)lock;
 }
 #endif
 

@@ -12,8 +12,8 @@
 
 static bool all_vcpus_down(const struct domain *d)
 {
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpus[i] != NULL && !vcpu_has_flag(d->vcpus[i], VCPU_DOWN)) {
+    for_each_vcpu(d, v) {
+        if (!vcpu_has_flag(v, VCPU_DOWN)) {
             return false;
         }
     }

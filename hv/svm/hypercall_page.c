@@ -33,7 +33,6 @@ bool svm_write_hypercall_msr(struct vcpu *v, uint32_t msr, uint64_t value)
     uint64_t gpa = value & PAGE_MASK;
     uint8_t stub[STUB_SIZE];
 
-    (void)msr;
     if ((value & ~PAGE_MASK) != 0) { /* page 0 is the only one */
         return false;
     }

@@ -156,7 +156,6 @@ static uint64_t xapic_read(struct vcpu *v, void *data, uint64_t gpa, unsigned si
     unsigned offset = gpa & (PAGE_SIZE - 1);
     uint64_t value;
 
-    (void)data;
     if ((offset & 0xf) >= 4) {
         return 0;
     }
@@ -166,7 +165,6 @@ static uint64_t xapic_read(struct vcpu *v, void *data, uint64_t gpa, unsigned si
 
 static void xapic_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, uint64_t value)
 {
-    (void)data;
     if ((gpa & 0xf) == 0 && size >= 4) {
         vlapic_mmio_write(v, gpa & (PAGE_SIZE - 1), (uint32_t)value);
     }

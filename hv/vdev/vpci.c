@@ -162,7 +162,6 @@ static uint64_t ecam_read(struct vcpu *v, void *data, uint64_t gpa, unsigned siz
     unsigned offset = gpa & 0xfff;
     uint64_t value = vpci_config_read(v->domain, bdf, offset, MIN(size, 4u));
 
-    (void)data;
     if (size == 8) {
         value |= (uint64_t)vpci_config_read(v->domain, bdf, offset + 4, 4) << 32;
     }
@@ -174,7 +173,6 @@ static void ecam_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, 
     pci_bdf bdf = (pci_bdf)((gpa - acpi_info.mcfg_base) >> 12);
     unsigned offset = gpa & 0xfff;
 
-    (void)data;
     vpci_config_write(v->domain, bdf, offset, MIN(size, 4u), (uint32_t)value);
     if (size == 8) {
         vpci_config_write(v->domain, bdf, offset + 4, 4, (uint32_t)(value >> 32));
