@@ -64,7 +64,6 @@ void arch_vcpu_advance_rip(struct vcpu *v, unsigned length)
 
 unsigned svm_insn_length(struct vcpu *v, unsigned usual)
 {
-    (void)v;
     return usual;
 }
 
@@ -77,14 +76,11 @@ unsigned fake_code_bits = 64;
 
 unsigned arch_vcpu_code_bits(const struct vcpu *v)
 {
-    (void)v;
     return fake_code_bits;
 }
 
 uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
 {
-    (void)v;
-    (void)segment;
     return 0;
 }
 
