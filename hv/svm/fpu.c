@@ -36,10 +36,10 @@ void fpu_init_cpu(void)
 {
     struct cpuid_regs features = x86_cpuid(1, 0);
 
-    x86_write_cr0((x86_read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
-    x86_write_cr4(x86_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    x86_write_cr(0, (x86_read_cr(0) & ~(CR0_EM | CR0_TS)) | CR0_MP);
+    x86_write_cr(4, x86_read_cr(4) | CR4_OSFXSR | CR4_OSXMMEXCPT);
     if (features.ecx & (1u << 26)) {
-        x86_write_cr4(x86_read_cr4() | CR4_OSXSAVE);
+        x86_write_cr(4, x86_read_cr(4) | CR4_OSXSAVE);
         host_xcr0 = x86_cpuid(0xd, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU);
         xsetbv(host_xcr0);
     }

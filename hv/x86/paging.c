@@ -119,9 +119,9 @@ static void map_image_part(const char *start, const char *end, uint64_t flags)
 
 void paging_load(void)
 {
-    x86_write_cr4(x86_read_cr4() & ~CR4_PGE);
-    x86_write_cr3(paging_root);
-    x86_write_cr4(x86_read_cr4() | CR4_PGE);
+    x86_write_cr(4, x86_read_cr(4) & ~CR4_PGE);
+    x86_write_cr(3, paging_root);
+    x86_write_cr(4, x86_read_cr(4) | CR4_PGE);
 }
 
 void paging_init(void)

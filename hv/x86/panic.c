@@ -86,8 +86,8 @@ static void print_reason(const char *fmt, va_list args)
 
 static void end(uint64_t rip, uint64_t rbp)
 {
-    printk(LOG_ERROR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", x86_read_cr0(), x86_read_cr2(),
-           x86_read_cr3(), x86_read_cr4());
+    printk(LOG_ERROR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", x86_read_cr(0), x86_read_cr(2),
+           x86_read_cr(3), x86_read_cr(4));
     printk(LOG_ERROR, "stack:");
     print_stack(rip, rbp);
 }

@@ -75,19 +75,19 @@ int serial_read(void)
 }
 
 /* Where an ISA interrupt is on the IO-APICs, and how it signals (ACPI 6.4, 5.2.12.5). */
-static struct acpi_iso isa_interrupt(uint8_t irq)
+static struct acpi_madt_iso isa_interrupt(uint8_t irq)
 {
     for (unsigned i = 0; i < acpi_info.iso_count; i++) {
-        if (acpi_info.iso[i].source_irq == irq) {
+        if (acpi_info.iso[i].irq == irq) {
             return acpi_info.iso[i];
         }
     }
-    return (struct acpi_iso){.source_irq = irq, .gsi = irq};
+    return (struct acpi_madt_iso){.irq = irq, .gsi = irq};
 }
 
 void serial_input_init(void (*received)(void *data))
 {
-    struct acpi_iso line = isa_interrupt(COM1_IRQ);
+    struct acpi_madt_iso line = isa_interrupt(COM1_IRQ);
     bool is_level = (line.flags & 0xc) == 0xc, is_active_low = (line.flags & 3) == 3;
     int vector;
 
