@@ -26,12 +26,9 @@
 
 #include "dom0_build.h"
 
-#define LOW_END      (1UL << 20)
 #define KERNEL_FLOOR (16UL << 20) /* below: the hypervisor's image and tables */
-#define FOUR_GIB     (1UL << 32)
 #define DEFAULT_MEM  (1UL << 30)
 #define MIN_MEM      (128UL << 20)
-#define E820_RAM     1U
 #define E820_ACPI    3U
 
 #define DOM0_GRANT_FRAMES    64

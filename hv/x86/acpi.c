@@ -127,7 +127,8 @@ static void parse_madt_entry(const void *entry)
         break;
     case MADT_ISO:
         if (acpi_info.iso_count < ACPI_MAX_ISO) {
-            acpi_info.iso[acpi_info.iso_count++] = *(const struct acpi_madt_iso *)entry;
+            acpi_info.iso[acpi_info.iso_count] = *(const struct acpi_madt_iso *)entry;
+            acpi_info.iso[acpi_info.iso_count++].length = sizeof(struct acpi_madt_iso);
         }
         break;
     case MADT_LAPIC_ADDRESS:

@@ -134,7 +134,7 @@ void paging_init(void)
     for (unsigned i = 0; i < boot_info.range_count; i++) {
         const struct boot_range *range = &boot_info.ranges[i];
 
-        if (range->type == 1) {
+        if (range->type == E820_RAM) {
             map_ram(ROUND_UP(range->start, PAGE_SIZE), ROUND_DOWN(range->end, PAGE_SIZE));
         }
     }

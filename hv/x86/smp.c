@@ -92,7 +92,7 @@ static uint64_t find_low_page(void)
         const struct boot_range *range = &boot_info.ranges[i];
         uint64_t page = ROUND_DOWN(MIN(range->end, 0xa0000UL), PAGE_SIZE) - PAGE_SIZE;
 
-        if (range->type == 1 && range->end >= 2 * PAGE_SIZE && page >= range->start) {
+        if (range->type == E820_RAM && range->end >= 2 * PAGE_SIZE && page >= range->start) {
             return page;
         }
     }
