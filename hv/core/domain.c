@@ -58,13 +58,12 @@ void domain_ref(struct domain *d)
 
 static struct domain *get_locked(domid_t domid)
 {
-    struct domain **slot = slot_of(domid);
+    struct domain **slot = slot_of(domid), *d = slot != NULL ? *slot : NULL;
 
-    if (slot == NULL || *slot == NULL) {
-        return NULL;
+    if (d != NULL) {
+        domain_ref(d);
     }
-    domain_ref(*slot);
-    return *slot;
+    return d;
 }
 
 struct domain *domain_get(domid_t domid)
@@ -151,9 +150,7 @@ static void domain_free(struct domain *d)
     cpuid_policy_free_domain(d);
     p2m_free(d);
     page_free(d->memory_map);
-    if (!mfn_is_none(d->shared_info_mfn)) {
-        frame_put(d->shared_info_mfn);
-    }
+    frame_put_any(d->shared_info_mfn);
     page_free(d);
 }
 
@@ -234,18 +231,13 @@ static int init_parts(struct domain *d)
     return rc;
 }
 
-static bool config_is_valid(const struct xen_domctl_createdomain *config)
-{
-    return config->max_vcpus != 0 && config->max_vcpus <= MAX_VCPUS;
-}
-
 int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, bool is_privileged,
                   struct domain **out)
 {
     struct domain *d;
     int rc;
 
-    if (domid >= DOMID_FIRST_RESERVED || !config_is_valid(config)) {
+    if (domid >= DOMID_FIRST_RESERVED || config->max_vcpus == 0 || config->max_vcpus > MAX_VCPUS) {
         return -XEN_EINVAL;
     }
     d = page_alloc();
@@ -388,12 +380,10 @@ void domain_shutdown(struct domain *d, uint32_t reason)
         hardware_domain_shutdown(reason);
     }
     spin_lock(&d->lock);
-    if (!d->is_shutting_down) {
-        d->is_shutting_down = true;
-        if (d->shutdown_code == SHUTDOWN_CODE_NONE) {
-            d->shutdown_code = reason;
-        }
+    if (!d->is_shutting_down && d->shutdown_code == SHUTDOWN_CODE_NONE) {
+        d->shutdown_code = reason;
     }
+    d->is_shutting_down = true;
     spin_unlock(&d->lock);
 
     for_each_vcpu(d, v) {
@@ -464,32 +454,23 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* What a vCPU pins of the domain's memory. */
-static void release_vcpu_areas(struct domain *d)
-{
-    for_each_vcpu(d, v) {
-        vcpu_release_areas(v);
-    }
-}
-
 int domain_destroy(struct domain *d)
 {
+    enum domain_state before;
     int rc;
 
     if (d->is_hardware) {
         return -XEN_EINVAL;
     }
     spin_lock(&d->lock);
-    if (d->state == DOMAIN_DEAD) {
-        spin_unlock(&d->lock);
+    before = d->state;
+    d->state = before == DOMAIN_ALIVE ? DOMAIN_DYING : before;
+    spin_unlock(&d->lock);
+    if (before == DOMAIN_DEAD) {
         return 0;
     }
-    if (d->state == DOMAIN_ALIVE) {
-        d->state = DOMAIN_DYING;
-        spin_unlock(&d->lock);
+    if (before == DOMAIN_ALIVE) {
         domain_pause(d, true); /* for ever */
-    } else {
-        spin_unlock(&d->lock);
     }
 
     rc = evtchn_close_all(d);
@@ -497,7 +478,9 @@ int domain_destroy(struct domain *d)
     if (rc != 0) {
         return rc;
     }
-    release_vcpu_areas(d);
+    for_each_vcpu(d, v) {
+        vcpu_release_areas(v);
+    }
     rc = p2m_teardown(d);
     if (rc != 0) {
         return rc;

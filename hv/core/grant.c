@@ -50,6 +50,16 @@ static struct grant_use *use_of(const struct grant_table *t, uint32_t ref)
     return &t->uses[ref / GRANT_USES_PER_PAGE][ref % GRANT_USES_PER_PAGE];
 }
 
+static uint32_t *users_of(struct grant_use *use, bool is_write)
+{
+    return is_write ? &use->writers : &use->readers;
+}
+
+static bool is_in_use(const struct grant_use *use)
+{
+    return use->readers + use->writers != 0;
+}
+
 /* Whether the header permits the use. */
 static bool header_permits(const struct grant_table *t, uint32_t header, domid_t grantee, bool is_write,
                            bool is_part_fine)
@@ -85,15 +95,9 @@ static bool mark_v1(const struct grant_table *t, uint32_t ref, domid_t grantee, 
 
 static void unmark(const struct grant_table *t, uint32_t ref, const struct grant_use *use)
 {
-    uint16_t gone = 0;
+    uint16_t gone = (use->writers == 0 ? GTF_writing : 0) | (is_in_use(use) ? 0 : GTF_reading);
 
-    if (ref >= ref_count(t)) {
-        return; /* the granter died and its table is gone: see grant_release_table */
-    }
-    if (use->writers == 0) {
-        gone = use->readers == 0 ? GTF_reading | GTF_writing : GTF_writing;
-    }
-    if (gone == 0) {
+    if (ref >= ref_count(t) || gone == 0) { /* beyond: the granter died and its table is gone, see grant_release_table */
         return;
     }
     if (t->version == 1) {
@@ -164,7 +168,7 @@ static int16_t hold_frame(struct domain *granter, uint32_t ref, uint32_t header,
     if (!read_grant(t, ref, header, &frame, hold)) {
         return GNTST_general_error;
     }
-    if (use->readers + use->writers != 0) {
+    if (is_in_use(use)) {
         if (use->domid != grantee) {
             return GNTST_general_error; /* the granter gave a busy entry to another */
         }
@@ -178,11 +182,7 @@ static int16_t hold_frame(struct domain *granter, uint32_t ref, uint32_t header,
         use->mfn = (uint32_t)hold->mfn.n;
         use->domid = grantee;
     }
-    if (is_write) {
-        use->writers++;
-    } else {
-        use->readers++;
-    }
+    ++*users_of(use, is_write);
     return GNTST_okay;
 }
 
@@ -219,12 +219,8 @@ void grant_unhold(struct domain *granter, uint32_t ref, bool is_write)
 
     spin_lock(&t->lock);
     use = use_of(t, ref);
-    BUG_ON((is_write ? use->writers : use->readers) == 0);
-    if (is_write) {
-        use->writers--;
-    } else {
-        use->readers--;
-    }
+    BUG_ON(*users_of(use, is_write) == 0);
+    --*users_of(use, is_write);
     unmark(t, ref, use);
     spin_unlock(&t->lock);
 }
@@ -344,12 +340,8 @@ uint32_t grant_get_version(const struct domain *d)
 
 static bool is_any_in_use(const struct grant_table *t)
 {
-    uint32_t count = ref_count(t);
-
-    for (uint32_t ref = 0; ref < count; ref++) {
-        const struct grant_use *use = use_of(t, ref);
-
-        if (use->readers + use->writers != 0) {
+    for (uint32_t ref = 0; ref < ref_count(t); ref++) {
+        if (is_in_use(use_of(t, ref))) {
             return true;
         }
     }
@@ -427,7 +419,7 @@ int16_t grant_swap(struct domain *d, uint32_t a, uint32_t b)
     spin_lock(&t->lock);
     if (a >= ref_count(t) || b >= ref_count(t)) {
         status = GNTST_bad_gntref;
-    } else if (use_of(t, a)->readers + use_of(t, a)->writers + use_of(t, b)->readers + use_of(t, b)->writers) {
+    } else if (is_in_use(use_of(t, a)) || is_in_use(use_of(t, b))) {
         status = GNTST_eagain;
     } else if (a != b && t->version == 1) {
         struct grant_entry_v1 saved = *entry_v1(t, a);

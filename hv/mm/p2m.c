@@ -84,25 +84,11 @@ static uint64_t *pte_table(uint64_t pte)
 
 static uint64_t make_leaf(mfn_t m, unsigned level, unsigned flags)
 {
-    uint64_t pte = m.n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A;
-
-    if (flags & P2M_W) {
-        pte |= PTE_W;
-    }
-    if (!(flags & P2M_X)) {
-        pte |= PTE_NX;
-    }
-    if (flags & P2M_GRANT) {
-        pte |= PTE_GRANT;
-    }
-    if (level > 1) {
-        pte |= PTE_PS;
-    }
     /* Devices reach memory, not other devices' registers. */
-    if (!(flags & P2M_MMIO)) {
-        pte |= PTE_IR | (flags & P2M_W ? PTE_IW : 0);
-    }
-    return pte;
+    uint64_t for_devices = flags & P2M_MMIO ? 0 : PTE_IR | (flags & P2M_W ? PTE_IW : 0);
+
+    return m.n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (flags & P2M_W ? PTE_W : 0) | (flags & P2M_X ? 0 : PTE_NX) |
+           (flags & P2M_GRANT ? PTE_GRANT : 0) | (level > 1 ? PTE_PS : 0) | for_devices;
 }
 
 static uint64_t make_table(mfn_t m, unsigned child_level)
@@ -112,13 +98,8 @@ static uint64_t make_table(mfn_t m, unsigned child_level)
 
 static unsigned pte_flags(uint64_t pte)
 {
-    unsigned flags = 0;
-
-    flags |= pte & PTE_W ? P2M_W : 0;
-    flags |= pte & PTE_NX ? 0 : P2M_X;
-    flags |= pte & PTE_GRANT ? P2M_GRANT : 0;
-    flags |= frame_is_counted(pte_mfn(pte)) ? 0 : P2M_MMIO;
-    return flags;
+    return (pte & PTE_W ? P2M_W : 0) | (pte & PTE_NX ? 0 : P2M_X) | (pte & PTE_GRANT ? P2M_GRANT : 0) |
+           (frame_is_counted(pte_mfn(pte)) ? 0 : P2M_MMIO);
 }
 
 /* What a guest spreads over its address space to no purpose must not empty the host's heap. A dying

@@ -83,7 +83,7 @@ void svm_exit_npf(struct vcpu *v)
     if (svm_features.has_decode_assist) {
         count = MIN(vmcb->fetched_count, sizeof(vmcb->fetched_bytes));
     }
-    rc = error & NPF_FETCH ? -XEN_EFAULT : mmio_emulate(v, gpa, vmcb->fetched_bytes, count, true);
+    rc = error & NPF_FETCH ? -XEN_EFAULT : mmio_emulate(v, gpa, vmcb->fetched_bytes, count);
     if (rc != 0) { /* the program's fault, which need not be the kernel's end */
         printk_guest("d%uv%u: cannot emulate the access to %lx at rip %lx: error %d\n", v->domain->domid, v->id, gpa,
                      vmcb->rip, -rc);

@@ -51,12 +51,9 @@ static uint32_t read_dword(struct vpci *vpci, pci_bdf bdf, unsigned offset)
 
 uint32_t vpci_config_read(struct domain *d, pci_bdf bdf, unsigned offset, unsigned size)
 {
-    uint32_t mask = size == 4 ? ~0u : (1u << size * 8) - 1;
+    uint32_t value = iommu_owns_device(bdf) ? ~0u : read_dword(d->vpci, bdf, offset & ~3u) >> (offset & 3) * 8;
 
-    if (iommu_owns_device(bdf)) {
-        return mask;
-    }
-    return read_dword(d->vpci, bdf, offset & ~3u) >> (offset & 3) * 8 & mask;
+    return (uint32_t)low_bytes(value, size);
 }
 
 /* Writes to MSI and MSI-X registers; false: it was none. Called with the lock held. */
@@ -128,12 +125,11 @@ bool vpci_port_read(struct vcpu *v, uint16_t port, unsigned size, uint32_t *valu
 
     if (port == ADDRESS_PORT && size == 4) {
         *value = READ_ONCE(vpci->address_port);
-        return true;
-    }
-    if (!selected(vpci, port, size, &bdf, &offset)) {
+    } else if (selected(vpci, port, size, &bdf, &offset)) {
+        *value = vpci_config_read(v->domain, bdf, offset, size);
+    } else {
         return false;
     }
-    *value = vpci_config_read(v->domain, bdf, offset, size);
     return true;
 }
 
@@ -145,12 +141,11 @@ bool vpci_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t valu
 
     if (port == ADDRESS_PORT && size == 4) {
         WRITE_ONCE(vpci->address_port, value);
-        return true;
-    }
-    if (!selected(vpci, port, size, &bdf, &offset)) {
+    } else if (selected(vpci, port, size, &bdf, &offset)) {
+        vpci_config_write(v->domain, bdf, offset, size, value);
+    } else {
         return false;
     }
-    vpci_config_write(v->domain, bdf, offset, size, value);
     return true;
 }
 

@@ -102,6 +102,13 @@ bool frame_adopt(struct domain *d, mfn_t m);
 /* Drops a reference. With the last one the frame is accounted back to its domain and freed. */
 void frame_put(mfn_t m);
 
+static inline void frame_put_any(mfn_t m) /* unless it is MFN_NONE */
+{
+    if (!mfn_is_none(m)) {
+        frame_put(m);
+    }
+}
+
 /* Free frames: all nodes or one. */
 uint64_t frame_free_count(unsigned node);
 uint64_t frame_total_count(unsigned node);
