@@ -7,22 +7,17 @@
  */
 #include <hv/dom0.h>
 
-#include <hv/arch/cpu.h>
 #include <hv/boot.h>
-#include <hv/domain.h>
 #include <hv/early_memory.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/machine_map.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 #include <hv/vioapic.h>
 #include <hv/vlapic.h>
 #include <hv/vpci.h>
 #include <hv/arch/svm_host.h>
-#include <xen/arch-x86/hvm/start_info.h>
 
 #include "dom0_build.h"
 

@@ -6,12 +6,10 @@
 #include "dom0_build.h"
 
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/paging.h>
 #include <hv/domain.h>
 #include <hv/ioapic.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/vlapic.h>
 
 #define MAX_TABLES  64U

@@ -10,9 +10,7 @@
 #include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <xen/elfnote.h>
 
 struct elf64_header {

@@ -6,12 +6,10 @@
  */
 #include <hv/acpi.h>
 #include <hv/arch/layout.h>
-#include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/early_memory.h>
 #include <hv/frame.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define MAX_REGIONS (BOOT_MAX_RANGES + BOOT_MAX_MODULES + 4)
 

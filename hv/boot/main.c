@@ -2,7 +2,6 @@
 /* From the boot loader's jump to the VM loop: what is set up, in which order. */
 #include <hv/acpi.h>
 #include <hv/arch/apic.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
 #include <hv/arch/svm_host.h>

@@ -7,7 +7,6 @@
 #include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define MB1_MAGIC 0x2badb002U
 #define MB2_MAGIC 0x36d76289U

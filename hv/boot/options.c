@@ -2,7 +2,6 @@
 /* The hypervisor's command line: words name=value; an unknown or bad one is reported and left out. */
 #include <hv/boot.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define WORD_MAX 128U
 

@@ -6,7 +6,6 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/lock.h>
 
 #define RING_SIZE 1024U
 

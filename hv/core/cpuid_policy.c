@@ -5,10 +5,7 @@
  */
 #include <hv/cpuid_policy.h>
 
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <hv/vlapic.h>

@@ -3,9 +3,6 @@
  * is short: one line an object, and no more objects than MAX_LINES. */
 #include <hv/debug_keys.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/print.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>

@@ -11,17 +11,14 @@
  */
 #include <hv/domain.h>
 
-#include <hv/arch/cpu.h>
 #include <hv/arch/machine.h>
 #include <hv/cpuid_policy.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/grant.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <hv/vlapic.h>

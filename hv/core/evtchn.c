@@ -12,10 +12,8 @@
  */
 #include "evtchn_ports.h"
 
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 /* Ports looked at by one call of evtchn_close_all. */
 #define CLOSE_BATCH 512U

@@ -8,10 +8,8 @@
 #include "grant_entries.h"
 
 #include <hv/arch/cpu.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define ENTRY_TRIES 8U
 

@@ -8,7 +8,6 @@
 #include "grant_entries.h"
 
 #include <hv/arch/cpu.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 

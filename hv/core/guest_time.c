@@ -5,10 +5,6 @@
  * written stays true for as long as neither offset changes.
  */
 #include <hv/arch/context.h>
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 

@@ -7,12 +7,8 @@
 #include <hv/hvm_context.h>
 
 #include <hv/arch/context.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <hv/vlapic.h>

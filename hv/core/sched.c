@@ -9,12 +9,7 @@
  */
 #include <hv/sched.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/lock.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <hv/timer.h>
 #include <hv/trace.h>
 #include <hv/vcpu.h>
 

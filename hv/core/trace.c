@@ -8,13 +8,8 @@
  */
 #include <hv/trace.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/bitmap.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 
 #define MAX_FRAMES  4096U /* of all rings together: what is scrubbed in one hypercall */

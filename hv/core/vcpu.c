@@ -2,14 +2,9 @@
 /* vCPUs: making them, stopping and waking them, and their runstate as the guest may read it. */
 #include <hv/vcpu.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/p2m.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/trace.h>
 #include <hv/vlapic.h>

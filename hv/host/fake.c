@@ -6,7 +6,6 @@
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/grant.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
@@ -15,7 +14,6 @@
 #include <hv/machine_map.h>
 #include <hv/print.h>
 #include <hv/time.h>
-#include <hv/timer.h>
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,8 +3,6 @@
 #include "fake.h"
 
 #include <hv/arch/x86.h>
-#include <hv/frame.h>
-#include <hv/guest_walk.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 

@@ -5,7 +5,6 @@
  */
 #include <hv/console.h>
 #include <hv/console_input.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 #include <hv/vcpu.h>

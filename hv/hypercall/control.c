@@ -2,9 +2,7 @@
 /* The lock of control operations, and bitmaps in the toolstack's form. */
 #include <hv/control.h>
 
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 
 struct spinlock control_lock = SPINLOCK_INIT(LOCK_RANK_CONTROL);
 

@@ -7,7 +7,6 @@
 #include <hv/domctl.h>
 
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 

@@ -2,11 +2,8 @@
 /* XEN_DOMCTL_*: a domain's life, its vCPUs' making, and what it is. */
 #include <hv/control.h>
 #include <hv/cpuid_policy.h>
-#include <hv/domain.h>
 #include <hv/domctl.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 
 /* What a domain gets that leaves its grant limits to us (-1). */

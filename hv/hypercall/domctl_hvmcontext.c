@@ -6,8 +6,6 @@
  */
 #include <hv/domctl.h>
 
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hvm_context.h>
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>

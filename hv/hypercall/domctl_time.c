@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* XEN_DOMCTL_*: a domain's wall clock and its TSC. */
-#include <hv/domain.h>
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>

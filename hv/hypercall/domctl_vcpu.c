@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* XEN_DOMCTL_*: a domain's vCPUs: what they do, where they may run, their share, and a push from outside. */
-#include <hv/arch/cpu.h>
-#include <hv/bitmap.h>
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
-#include <hv/sched.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 
 /* Why there is no such vCPU. */

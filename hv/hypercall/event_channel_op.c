@@ -3,11 +3,9 @@
  * HYPERVISOR_event_channel_op (xen/event_channel.h): what each operation is for core/evtchn.c. As in Xen, a
  * port that was opened stays so when the caller cannot be told its number.
  */
-#include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/hypercall.h>
 #include <hv/operation.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 
 static long alloc_unbound(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)

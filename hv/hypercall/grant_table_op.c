@@ -5,7 +5,6 @@
  * What an operation finds wrong goes into its status; the call itself fails only where its arguments
  * cannot be read or written.
  */
-#include <hv/domain.h>
 #include <hv/grant.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_hvm_op (xen/hvm/hvm_op.h, params.h): parameters and the upcall vector. */
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/operation.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <xen/hvm/hvm_op.h>
-#include <xen/hvm/params.h>
 
 #define CALLBACK_TYPE_SHIFT  56
 #define CALLBACK_TYPE_VECTOR 2UL

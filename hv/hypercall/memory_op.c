@@ -4,8 +4,6 @@
  * arrays stop at the door and come again: how far they got travels in the upper bits of the command.
  */
 #include <hv/boot.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/memory_op.h>

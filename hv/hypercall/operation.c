@@ -2,7 +2,6 @@
 /* One operation of a family: copy in, check, find the domain, run, copy out. */
 #include <hv/operation.h>
 
-#include <hv/domain.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>

@@ -5,11 +5,9 @@
  * MSI registers to be written again after a reset.
  */
 #include <hv/acpi.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/operation.h>
-#include <hv/pci.h>
 #include <hv/vcpu.h>
 #include <hv/vmsi.h>
 #include <xen/physdev.h>

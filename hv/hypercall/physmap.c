@@ -3,8 +3,6 @@
  * XENMEM operations that place existing frames in a domain's p2m: its shared pages, its own frames
  * elsewhere, another domain's (foreign mapping), and resources.
  */
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/grant.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>

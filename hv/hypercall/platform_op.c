@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_platform_op (xen/platform.h): the hardware domain sets the host's clock. The rest (firmware, power
  * states, microcode) is dom0's own business here, or nobody's. */
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>

@@ -4,7 +4,6 @@
  * comes again. No interrupt handler runs while a hypercall does, so what waits at the door does not
  * show what the machine waits for: the time that was taken counts as well.
  */
-#include <hv/arch/cpu.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_sched_op (xen/sched.h). */
-#include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/hypercall.h>
 #include <hv/operation.h>

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_vcpu_op (xen/vcpu.h). */
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 

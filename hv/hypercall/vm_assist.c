@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_vm_assist (xen/xen.h): the one assistance that a guest of hardware virtualization can have. */
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 

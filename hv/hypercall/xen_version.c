@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_xen_version (xen/version.h): which ABI this is, and what it offers. */
-#include <hv/arch/cpu.h>
 #include <hv/boot.h>
-#include <hv/domain.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 #include <xen/features.h>
 #include <xen/version.h>

@@ -2,7 +2,6 @@
 /* printf's formatting, as far as hv/print.h promises it: d i u x X p s c %, flags 0 and -, width, precision
  * for strings, length modifiers l ll z h hh. */
 #include <hv/print.h>
-#include <hv/string.h>
 
 struct output {
     char *buf;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The memory and string functions that the compiler and we call. */
-#include <hv/string.h>
+#include <hv/types.h>
 
 #ifndef HV_HOSTED
 void *memcpy(void *dst, const void *src, size_t size)

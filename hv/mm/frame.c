@@ -14,9 +14,7 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
-#include <hv/lock.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define REFS_MAX 0x7fffffffU
 

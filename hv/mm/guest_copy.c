@@ -6,12 +6,7 @@
  */
 #include <hv/guest_copy.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/guest_tlb.h>
-#include <hv/guest_walk.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 
 enum direction {

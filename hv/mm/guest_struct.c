@@ -3,10 +3,8 @@
 #include <hv/guest_struct.h>
 
 #include <hv/arch/vcpu.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 struct field {
     size_t wide, narrow; /* bytes; 0: only alignment */

@@ -6,12 +6,7 @@
  */
 #include <hv/guest_walk.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/arch/vcpu.h>
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 

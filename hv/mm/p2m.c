@@ -10,9 +10,6 @@
  */
 #include <hv/p2m.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/print.h>

@@ -7,8 +7,6 @@
 #include <hv/arch/context.h>
 
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/string.h>
 
 #include "svm.h"
 

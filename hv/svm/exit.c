@@ -5,7 +5,6 @@
  */
 #include <hv/arch/x86.h>
 #include <hv/decode.h>
-#include <hv/domain.h>
 #include <hv/guest_copy.h>
 #include <hv/print.h>
 #include <hv/trace.h>

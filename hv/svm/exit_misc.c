@@ -2,7 +2,6 @@
 /* The small exits: HLT, shutdown (triple fault), CR8 and XSETBV. */
 #include <hv/arch/x86.h>
 #include <hv/decode.h>
-#include <hv/domain.h>
 #include <hv/guest_copy.h>
 #include <hv/print.h>
 #include <hv/vlapic.h>

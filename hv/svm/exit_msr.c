@@ -3,9 +3,7 @@
  * RDMSR and WRMSR. Every MSR a guest may touch stands in one table; what is not there raises #GP. The
  * MSRs that VMLOAD/VMSAVE switch never come here (svm/io_policy.c lets them through).
  */
-#include <hv/arch/x86.h>
 #include <hv/cpuid_policy.h>
-#include <hv/domain.h>
 #include <hv/print.h>
 #include <hv/vlapic.h>
 

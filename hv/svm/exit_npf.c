@@ -5,8 +5,6 @@
  * reaches for the first time, or nothing is there: reads give all-ones, writes are lost.
  */
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/machine_map.h>
 #include <hv/mmio.h>

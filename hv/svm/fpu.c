@@ -6,9 +6,7 @@
  * their contents. PKRU is one of them: it is not offered, but a guest that sets CR4.PKE reaches it.
  */
 #include <hv/arch/x86.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 
 #include "svm.h"
 

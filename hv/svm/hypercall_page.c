@@ -4,10 +4,7 @@
  * page of the guest when it asks through the MSR. The same code does in every mode. Our own guests use VMMCALL
  * inline; others call here.
  */
-#include <hv/domain.h>
 #include <hv/guest_copy.h>
-#include <hv/string.h>
-#include <xen/xen.h>
 
 #include "svm.h"
 

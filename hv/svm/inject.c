@@ -5,7 +5,6 @@
  * an exit as soon as it can (virtual interrupt window, 15.21.4).
  */
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 #include <hv/trace.h>

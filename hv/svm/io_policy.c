@@ -7,11 +7,8 @@
 #include <hv/acpi.h>
 #include <hv/arch/x86.h>
 #include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/vpci.h>
 #include <xen/sched.h>
 

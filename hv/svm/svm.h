@@ -2,8 +2,6 @@
 /* What the SVM files share among themselves. */
 #pragma once
 
-#include <hv/arch/vcpu.h>
-#include <hv/types.h>
 #include <hv/vcpu.h>
 
 #include "vmcb.h"

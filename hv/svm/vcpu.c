@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A vCPU's VMCB: its making, its well-defined states (reset, SIPI, PVH entry), and the seam functions. */
-#include <hv/arch/cpu.h>
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/guest_walk.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/vlapic.h>
 
 #include "svm.h"

@@ -9,7 +9,6 @@
 
 #include <hv/arch/x86.h>
 #include <hv/decode.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/vcpu.h>
 

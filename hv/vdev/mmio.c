@@ -5,12 +5,7 @@
  */
 #include <hv/mmio.h>
 
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
-#include <hv/lock.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 #include <hv/vlapic.h>
 

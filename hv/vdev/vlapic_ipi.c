@@ -11,7 +11,6 @@
  */
 #include <hv/vlapic.h>
 
-#include <hv/domain.h>
 #include <hv/vcpu.h>
 
 #include "vlapic_state.h"

@@ -5,7 +5,6 @@
  */
 #include <hv/vlapic.h>
 
-#include <hv/string.h>
 #include <hv/vcpu.h>
 #include <xen/hvm/save.h>
 

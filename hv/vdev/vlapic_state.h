@@ -9,7 +9,6 @@
 #pragma once
 
 #include <hv/timer.h>
-#include <hv/types.h>
 
 struct vcpu;
 

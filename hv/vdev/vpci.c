@@ -7,8 +7,6 @@
 #include <hv/vpci.h>
 
 #include <hv/acpi.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/mmio.h>

@@ -8,7 +8,6 @@
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define MAX_TABLE_SIZE (16U << 20)
 

@@ -6,7 +6,6 @@
 #include <hv/arch/apic.h>
 
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/paging.h>
 #include <hv/arch/x86.h>
 #include <hv/irq.h>

@@ -11,7 +11,6 @@
 #include <hv/boot.h>
 #include <hv/early_memory.h>
 #include <hv/frame.h>
-#include <hv/lock.h>
 #include <hv/print.h>
 
 #define PTE_P      (1UL << 0)

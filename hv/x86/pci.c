@@ -5,7 +5,6 @@
 #include <hv/acpi.h>
 #include <hv/arch/paging.h>
 #include <hv/arch/x86.h>
-#include <hv/lock.h>
 
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc

@@ -2,7 +2,6 @@
 /* The first serial port: NS16550A at I/O port 0x3f8, 8N1; written by polling, read when it interrupts. A port
  * that is not there swallows what is written: its status reads all-ones, "ready". */
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/x86.h>
 #include <hv/console.h>
 #include <hv/ioapic.h>

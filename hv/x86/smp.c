@@ -5,7 +5,6 @@
  */
 #include <hv/acpi.h>
 #include <hv/arch/apic.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/layout.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
@@ -14,7 +13,6 @@
 #include <hv/boot.h>
 #include <hv/frame.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/time.h>
 
 #define INIT_WAIT_NS  10000000UL

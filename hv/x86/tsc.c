@@ -4,7 +4,6 @@
  * 1.193182 MHz), and what time it is by the real-time clock.
  */
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/x86.h>
 #include <hv/print.h>

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <hv/lock.h>
-#include <hv/types.h>
 #include <xen/xen.h>
 
 struct vcpu;

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <hv/arch/x86.h>
-#include <hv/types.h>
 #include <xen/xen.h>
 
 struct domain;

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <hv/lock.h>
-#include <hv/types.h>
 #include <xen/grant_table.h>
 #include <xen/xen.h>
 

@@ -8,7 +8,6 @@
 #pragma once
 
 #include <hv/guest_copy.h>
-#include <hv/types.h>
 #include <xen/xen.h>
 
 #ifndef XEN_ERRNO

@@ -10,8 +10,8 @@
  */
 #pragma once
 
+#include <hv/frame.h>
 #include <hv/lock.h>
-#include <hv/types.h>
 
 struct domain;
 
