@@ -186,8 +186,8 @@ int guest_walk(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *gpa,
     int rc;
 
     arch_vcpu_paging(v, &paging);
-    p2m_lock(v->domain);
+    spin_lock(&v->domain->p2m.lock);
     rc = guest_walk_locked(v, &paging, linear, access, gpa, error_code, NULL);
-    p2m_unlock(v->domain);
+    spin_unlock(&v->domain->p2m.lock);
     return rc;
 }

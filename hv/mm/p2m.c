@@ -222,16 +222,6 @@ static uint64_t *slot_find(struct p2m *p, gfn_t g, unsigned *level)
     }
 }
 
-void p2m_lock(struct domain *d)
-{
-    spin_lock(&d->p2m.lock);
-}
-
-void p2m_unlock(struct domain *d)
-{
-    spin_unlock(&d->p2m.lock);
-}
-
 struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g)
 {
     struct p2m *p = &d->p2m;

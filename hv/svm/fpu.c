@@ -59,11 +59,6 @@ int fpu_init_vcpu(struct vcpu *v)
     return 0;
 }
 
-void fpu_free_vcpu(struct vcpu *v)
-{
-    page_free(v->arch.fpu);
-}
-
 void fpu_save(struct vcpu *v)
 {
     if (host_xcr0 != 0) {

@@ -73,7 +73,6 @@ void svm_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value
 
 /* fpu.c */
 int fpu_init_vcpu(struct vcpu *v);
-void fpu_free_vcpu(struct vcpu *v);
 void fpu_init_cpu(void);
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);

@@ -74,15 +74,6 @@ void page_clear(void *page)
     __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0UL) : "memory");
 }
 
-static void wait_ns(uint64_t ns)
-{
-    uint64_t start = now_ns();
-
-    while (now_ns() - start < ns) {
-        cpu_relax();
-    }
-}
-
 /* A page of RAM below 640 KiB. 0 if firmware left none. */
 static uint64_t find_low_page(void)
 {
@@ -104,7 +95,7 @@ void smp_secondary_start(void)
 
     paging_load();
     descriptors_init();
-    lapic_init_secondary();
+    lapic_enable();
     __atomic_store_n(&c->is_online, true, __ATOMIC_RELEASE);
     cpu_run();
 }
@@ -125,7 +116,7 @@ static bool wait_online(const struct cpu *c, uint64_t ns)
 static bool start_cpu(struct cpu *c, uint8_t page)
 {
     lapic_send_init(c->apic_id);
-    wait_ns(INIT_WAIT_NS);
+    (void)wait_online(c, INIT_WAIT_NS); /* it cannot be yet */
     lapic_send_sipi(c->apic_id, page);
     if (wait_online(c, START_WAIT_NS / 5)) {
         return true;

@@ -49,9 +49,7 @@ void p2m_free(struct domain *d);
 
 struct p2m_entry p2m_lookup(struct domain *d, gfn_t g);
 
-/* For a walk of many lookups and a copy: while the lock is held no frame that an entry names can go. */
-void p2m_lock(struct domain *d);
-void p2m_unlock(struct domain *d);
+/* For a walk of many lookups and a copy: while the p2m's lock is held no frame that an entry names can go. */
 struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g);
 
 /* Maps 2^order frames (4 KiB, 2 MiB or 1 GiB) at g, both aligned to it. The caller gives one
