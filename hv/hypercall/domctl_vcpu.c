@@ -39,16 +39,15 @@ long domctl_getvcpuinfo(struct vcpu *caller, struct domain *d, struct xen_domctl
 /* Leaves the online CPUs in a set; returns whether there are any. */
 static bool keep_online(unsigned long *set)
 {
-    bool any = false;
+    unsigned long any = 0;
 
-    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
-        if (cpu >= cpu_count) {
-            bit_clear(set, cpu);
-        } else if (bit_test(set, cpu)) {
-            any = true;
-        }
+    for (unsigned cpu = cpu_count; cpu < MAX_CPUS; cpu++) {
+        bit_clear(set, cpu);
     }
-    return any;
+    for (unsigned i = 0; i < CPU_LONGS; i++) {
+        any |= set[i];
+    }
+    return any != 0;
 }
 
 /* Sets what is asked for and returns what is effective: the online part of each set. */
@@ -92,8 +91,7 @@ long domctl_getvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
     struct vcpu *v = domain_vcpu(d, request->vcpu);
     long rc = 0;
 
-    if (!(request->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)) ||
-        (request->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT))) {
+    if (request->flags == 0 || (request->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT))) {
         return -XEN_EINVAL;
     }
     if (v == NULL) {

@@ -14,14 +14,11 @@
 /* It was `seconds` and `ns` UNIX time when the caller's system time was system_time. */
 static long settime(const struct domain *caller, uint64_t seconds, uint32_t ns, uint64_t system_time)
 {
-    uint64_t host_time = system_time - caller->time_offset_ns, now;
+    uint64_t host_time = system_time - caller->time_offset_ns, now = seconds * NS_PER_S + ns;
 
-    if (ns >= NS_PER_S || seconds > MAX_SECONDS) {
+    /* The last: the host was started before 1970. */
+    if (ns >= NS_PER_S || seconds > MAX_SECONDS || host_time > now) {
         return -XEN_EINVAL;
-    }
-    now = seconds * NS_PER_S + ns;
-    if (host_time > now) {
-        return -XEN_EINVAL; /* the host was started before 1970 */
     }
     wallclock_set(now - host_time);
     for_each_domain(d) {
@@ -47,10 +44,9 @@ long platform_op(struct vcpu *v, uint64_t arg)
     case XENPF_settime32:
         return settime(v->domain, op.u.settime32.secs, op.u.settime32.nsecs, op.u.settime32.system_time);
     case XENPF_settime64:
-        if (op.u.settime64.mbz != 0) {
-            return -XEN_EINVAL;
-        }
-        return settime(v->domain, op.u.settime64.secs, op.u.settime64.nsecs, op.u.settime64.system_time);
+        return op.u.settime64.mbz != 0 ? -XEN_EINVAL
+                                       : settime(v->domain, op.u.settime64.secs, op.u.settime64.nsecs,
+                                                 op.u.settime64.system_time);
     default:
         return -XEN_ENOSYS;
     }
