@@ -6,6 +6,7 @@
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/evtchn.h>
+#include <hv/frame.h>
 #include <hv/grant.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
@@ -14,6 +15,7 @@
 #include <hv/machine_map.h>
 #include <hv/print.h>
 #include <hv/time.h>
+#include <hv/timer.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +73,7 @@ uint64_t arch_read_tsc(void)
 
 void arch_timer_program(uint64_t deadline_ns)
 {
+    (void)deadline_ns;
 }
 
 /* Nobody takes the work up: tests do what they want done. */
@@ -84,6 +87,7 @@ void cpu_raise(struct cpu *c, uint32_t work)
 
 void arch_send_kick(struct cpu *c)
 {
+    (void)c;
     fake_kick_count++;
 }
 
@@ -132,6 +136,9 @@ void machine_halt(void)
 
 void iommu_flush(struct domain *d, gfn_t g, unsigned order)
 {
+    (void)d;
+    (void)g;
+    (void)order;
     fake_flush_count++;
 }
 
@@ -147,31 +154,37 @@ unsigned ioapic_count(void)
 
 const struct ioapic_info *ioapic_info(unsigned n)
 {
+    (void)n;
     return NULL;
 }
 
 int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, bool is_active_low,
                  bool is_masked)
 {
+    (void)gsi, (void)vector, (void)apic_id, (void)is_level, (void)is_active_low, (void)is_masked;
     return -XEN_ENOENT;
 }
 
 void ioapic_mask(uint32_t gsi, bool is_masked)
 {
+    (void)gsi, (void)is_masked;
 }
 
 bool ioapic_is_routed(uint32_t gsi)
 {
+    (void)gsi;
     return false;
 }
 
 int irq_vector_alloc(irq_handler_fn handler, void *data)
 {
+    (void)handler, (void)data;
     return -XEN_ENOSPC;
 }
 
 void irq_vector_free(int vector)
 {
+    (void)vector;
 }
 
 /* --- Set-up -------------------------------------------------------------------------------------- */

@@ -5,29 +5,48 @@
  */
 #include <hv/console.h>
 #include <hv/console_input.h>
+#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 #include <hv/vcpu.h>
 
 #define CHUNK      128U
-#define HOST_CHUNK 16U /* a serial port takes 1.4 ms for this: no more without a look at the door */
+#define HOST_CHUNK 16U /* a serial port takes 1.4 ms for this: no more without a look at the door  \
+                        */
 
-/* A guest's lines without what could disturb a terminal. text has room for one byte more. */
-static void print_guest(const struct domain *d, char *text, size_t size)
+/* The rest of the text is written when the call comes again. */
+static long restart_write(struct vcpu *v, unsigned count, uint64_t buffer)
 {
-    char *line = text;
+    hypercall_set_arg(v, 1, count);
+    hypercall_set_arg(v, 2, buffer);
+    return HYPERCALL_RESTART;
+}
 
-    for (size_t i = 0; i <= size; i++) {
-        if (i == size || text[i] == '\n' || text[i] == '\r' || text[i] == '\0') {
-            text[i] = '\0';
-            if (line != text + i) {
-                printk_guest("d%u: %s", d->domid, line);
-            }
-            line = text + i + 1;
-        } else if ((text[i] < ' ' && text[i] != '\t') || text[i] == 0x7f) {
-            text[i] = '?';
+/* One line of a guest without what could disturb a terminal. */
+static void print_guest_line(const struct domain *d, char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if ((line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f) {
+            line[i] = '?';
         }
     }
+    line[length] = '\0';
+    if (length != 0) {
+        printk_guest("d%u: %s", d->domid, line);
+    }
+}
+
+static void print_guest(const struct domain *d, char *text, size_t size)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == '\n' || text[i] == '\r' || text[i] == '\0') {
+            print_guest_line(d, text + start, i - start);
+            start = i + 1;
+        }
+    }
+    print_guest_line(d, text + start, size - start);
 }
 
 static long write_text(struct vcpu *v, unsigned count, uint64_t buffer)
@@ -47,9 +66,7 @@ static long write_text(struct vcpu *v, unsigned count, uint64_t buffer)
         count -= (unsigned)size;
         buffer += size;
         if (count != 0 && hypercall_should_restart()) {
-            hypercall_set_arg(v, 1, count);
-            hypercall_set_arg(v, 2, buffer);
-            return HYPERCALL_RESTART;
+            return restart_write(v, count, buffer);
         }
     }
     return 0;
@@ -60,7 +77,10 @@ static long read_text(struct vcpu *v, unsigned count, uint64_t buffer)
     char text[CHUNK];
     size_t size = console_input_read(text, MIN(count, CHUNK));
 
-    return guest_copy_out(v, buffer, text, size) == 0 ? (long)size : -XEN_EFAULT;
+    if (guest_copy_out(v, buffer, text, size) != 0) {
+        return -XEN_EFAULT;
+    }
+    return (long)size;
 }
 
 long console_io_op(struct vcpu *v, unsigned cmd, unsigned count, uint64_t buffer)

@@ -39,15 +39,16 @@ long domctl_getvcpuinfo(struct vcpu *caller, struct domain *d, struct xen_domctl
 /* Leaves the online CPUs in a set; returns whether there are any. */
 static bool keep_online(unsigned long *set)
 {
-    unsigned long any = 0;
+    bool any = false;
 
-    for (unsigned cpu = cpu_count; cpu < MAX_CPUS; cpu++) {
-        bit_clear(set, cpu);
+    for (unsigned cpu = 0; cpu < MAX_CPUS; cpu++) {
+        if (cpu >= cpu_count) {
+            bit_clear(set, cpu);
+        } else if (bit_test(set, cpu)) {
+            any = true;
+        }
     }
-    for (unsigned i = 0; i < CPU_LONGS; i++) {
-        any |= set[i];
-    }
-    return any != 0;
+    return any;
 }
 
 /* Sets what is asked for and returns what is effective: the online part of each set. */

@@ -4,9 +4,14 @@
  * place where interrupts are taken, timers fire and vCPUs change, so everything between two doors runs
  * undisturbed and needs no interrupt-safe lock.
  */
+#include <hv/arch/cpu.h>
 #include <hv/arch/svm_host.h>
 #include <hv/arch/x86.h>
+#include <hv/domain.h>
+#include <hv/frame.h>
+#include <hv/sched.h>
 #include <hv/time.h>
+#include <hv/timer.h>
 #include <hv/trace.h>
 #include <hv/vlapic.h>
 

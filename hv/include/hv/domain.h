@@ -6,7 +6,9 @@
 #pragma once
 
 #include <hv/list.h>
+#include <hv/lock.h>
 #include <hv/p2m.h>
+#include <hv/types.h>
 #include <xen/domctl.h>
 #include <xen/hvm/params.h>
 
