@@ -7,7 +7,6 @@
 
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/arch-x86/cpuid.h>

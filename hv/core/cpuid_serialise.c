@@ -6,7 +6,6 @@
  */
 #include <hv/cpuid_policy.h>
 
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <xen/sysctl.h>
 

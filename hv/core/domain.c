@@ -20,7 +20,6 @@
 #include <hv/mmio.h>
 #include <hv/print.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 #include <xen/sched.h>
 

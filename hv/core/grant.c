@@ -7,7 +7,6 @@
  */
 #include "grant_entries.h"
 
-#include <hv/arch/cpu.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 

@@ -10,7 +10,6 @@
 #include <hv/arch/x86.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 
 /* A record of a vCPU. */

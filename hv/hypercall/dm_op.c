@@ -4,7 +4,6 @@
  * model, so a caller learns who it may act on, and that there is nothing to do.
  */
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 long dm_op(struct vcpu *v, domid_t domid, unsigned nr_bufs, uint64_t bufs)
 {

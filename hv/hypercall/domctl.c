@@ -8,7 +8,6 @@
 
 #include <hv/control.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 enum domctl_flags {
     NO_DOMAIN = 1u << 0,      /* op->domain may name none: the operation gets NULL then */

@@ -3,7 +3,6 @@
 #include <hv/cpuid_policy.h>
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 long domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {

@@ -4,7 +4,6 @@
 #include <hv/cpuid_policy.h>
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 /* What a domain gets that leaves its grant limits to us (-1). */
 #define DEFAULT_GRANT_FRAMES    64

@@ -8,7 +8,6 @@
 
 #include <hv/hvm_context.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 /* The caller's buffer, filled from its start on. */
 struct buffer {

@@ -2,7 +2,6 @@
 /* XEN_DOMCTL_*: how much memory a domain may have, and what its frames are. */
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 #define KIB_PER_FRAME 4U
 #define MIB           0x100000UL

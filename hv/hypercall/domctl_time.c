@@ -3,7 +3,6 @@
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 
 /* Values of tsc_mode (xen/arch-x86/cpuid.h, leaf 3 of the hypervisor). */
 enum tsc_mode {

@@ -6,7 +6,6 @@
 #include <hv/evtchn.h>
 #include <hv/hypercall.h>
 #include <hv/operation.h>
-#include <hv/vcpu.h>
 
 static long alloc_unbound(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {

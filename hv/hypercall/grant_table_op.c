@@ -9,7 +9,6 @@
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/operation.h>
-#include <hv/vcpu.h>
 
 /* Operations done before the call restarts, so that interrupts are not held up. */
 #define RESTART_AFTER 64U

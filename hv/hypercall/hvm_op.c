@@ -3,7 +3,6 @@
 #include <hv/hypercall.h>
 #include <hv/operation.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <xen/hvm/hvm_op.h>
 
 #define CALLBACK_TYPE_SHIFT  56

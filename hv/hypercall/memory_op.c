@@ -8,7 +8,6 @@
 #include <hv/hypercall.h>
 #include <hv/memory_op.h>
 #include <hv/operation.h>
-#include <hv/vcpu.h>
 #include <xen/memory.h>
 
 #define CMD_BITS 6U

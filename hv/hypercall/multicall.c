@@ -6,7 +6,6 @@
  */
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 #define LAYOUT_ENTRY "pppppppp" /* see hv/guest_struct.h */
 

@@ -4,7 +4,6 @@
 
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 long operation_run(struct vcpu *v, const struct operation *op, unsigned cmd, uint64_t arg)
 {

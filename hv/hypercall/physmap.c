@@ -7,7 +7,6 @@
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/memory_op.h>
-#include <hv/vcpu.h>
 #include <xen/memory.h>
 
 /* Puts the frame at g; the reference goes to the entry, or is dropped when that fails. */

@@ -3,7 +3,6 @@
  * states, microcode) is dom0's own business here, or nobody's. */
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <xen/platform.h>
 
 #define NS_PER_S 1000000000UL

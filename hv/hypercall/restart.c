@@ -6,7 +6,6 @@
  */
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 
 #define SLICES_PER_MS 5U /* a hypercall that takes longer than one looks whether it can stop */
 

@@ -4,7 +4,6 @@
 #include <hv/hypercall.h>
 #include <hv/operation.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <xen/sched.h>
 
 #define POLL_MAX_PORTS 128U

@@ -6,9 +6,7 @@
 #include <hv/sysctl.h>
 
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 /* Known, and not done here. */
 static long unsupported(struct vcpu *v, struct xen_sysctl *op)

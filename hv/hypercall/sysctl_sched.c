@@ -3,12 +3,8 @@
  * XEN_SYSCTL_*: the scheduler and the CPU pools. There is one pool, number 0, with all CPUs. The scheduler
  * shares the CPUs in proportion to weights, which is what Credit2 promises; it goes by that name.
  */
-#include <hv/arch/cpu.h>
-#include <hv/bitmap.h>
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/sched.h>
 #include <hv/sysctl.h>
 
 #define THE_POOL 0U

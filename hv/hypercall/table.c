@@ -8,7 +8,6 @@
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/trace.h>
-#include <hv/vcpu.h>
 
 long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *a)
 {

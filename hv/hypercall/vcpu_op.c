@@ -4,7 +4,6 @@
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 
 /* The page of the caller's own RAM behind its linear address, with a reference; MFN_NONE if none.
  * Only its own: what it maps of others would still be written when they have taken it back. */

@@ -3,7 +3,6 @@
 #include <hv/boot.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 #include <xen/features.h>
 #include <xen/version.h>
 

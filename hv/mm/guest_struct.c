@@ -2,7 +2,6 @@
 /* Structures of 32-bit callers, from a description of their fields: see hv/guest_struct.h. */
 #include <hv/guest_struct.h>
 
-#include <hv/arch/vcpu.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 

@@ -8,7 +8,6 @@
 
 #include <hv/arch/x86.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 #define GPTE_P    (1UL << 0)
 #define GPTE_W    (1UL << 1)

@@ -13,7 +13,6 @@
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/print.h>
-#include <hv/vcpu.h>
 
 #define PTE_P         (1UL << 0)
 #define PTE_W         (1UL << 1)

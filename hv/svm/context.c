@@ -6,7 +6,6 @@
  */
 #include <hv/arch/context.h>
 
-#include <hv/arch/x86.h>
 
 #include "svm.h"
 

@@ -4,7 +4,6 @@
  * only the string forms need more: their memory side is copied here, a bounded number of
  * repetitions an exit.
  */
-#include <hv/arch/x86.h>
 #include <hv/guest_copy.h>
 
 #include "svm.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The small exits: HLT, shutdown (triple fault), CR8 and XSETBV. */
-#include <hv/arch/x86.h>
 #include <hv/decode.h>
 #include <hv/guest_copy.h>
 #include <hv/print.h>

@@ -4,7 +4,6 @@
  * device answers there (emulation), or it is device memory of the host that the hardware domain
  * reaches for the first time, or nothing is there: reads give all-ones, writes are lost.
  */
-#include <hv/arch/x86.h>
 #include <hv/hypercall.h>
 #include <hv/machine_map.h>
 #include <hv/mmio.h>
@@ -70,12 +69,9 @@ void svm_exit_npf(struct vcpu *v)
                      vmcb->efer);
         return;
     }
-    if (vmcb->event_inj &
-        EVENT_VALID) { /* an event's delivery made the access, not the code at RIP */
-        domain_crash(
-            v->domain,
-            "d%uv%u: event %lx is delivered through guest-physical %lx, where there is no memory",
-            v->domain->domid, v->id, vmcb->event_inj & EVENT_VECTOR_MASK, gpa);
+    if (vmcb->event_inj & EVENT_VALID) { /* an event's delivery made the access, not the code at RIP */
+        domain_crash(v->domain, "d%uv%u: event %lx is delivered through guest-physical %lx, where there is no memory",
+                     v->domain->domid, v->id, vmcb->event_inj & EVENT_VECTOR_MASK, gpa);
         return;
     }
     if (svm_features.has_decode_assist) {

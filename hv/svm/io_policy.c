@@ -5,7 +5,6 @@
  * hypervisor. A set bit in a map means: trap.
  */
 #include <hv/acpi.h>
-#include <hv/arch/x86.h>
 #include <hv/console.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding and switching on SVM (AMD64 APM vol. 2, 15.4), and the address space identifiers of each CPU. */
 #include <hv/arch/svm_host.h>
-#include <hv/arch/x86.h>
 #include <hv/print.h>
 
 #include "svm.h"

@@ -2,6 +2,7 @@
 /* What the SVM files share among themselves. */
 #pragma once
 
+#include <hv/arch/x86.h>
 #include <hv/vcpu.h>
 
 #include "vmcb.h"

@@ -6,7 +6,6 @@
 #include <hv/mmio.h>
 
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 
 #define XAPIC_GFN 0xfee00UL

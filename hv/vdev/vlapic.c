@@ -7,13 +7,8 @@
  */
 #include <hv/vlapic.h>
 
-#include <hv/arch/cpu.h>
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
 #include <hv/vioapic.h>
 
 #include "vlapic_state.h"

@@ -10,7 +10,6 @@
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/mmio.h>
-#include <hv/vcpu.h>
 
 #include "vmsi_state.h"
 
