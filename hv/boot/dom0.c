@@ -69,7 +69,7 @@ static void give_memory(struct domain *d, uint64_t bytes)
 
 static bool is_dom0_ram(const struct domain *d, uint64_t n)
 {
-    return mfn_valid(mfn(n)) && frame_of(mfn(n))->state == FRAME_GUEST && frame_of(mfn(n))->owner == d->domid;
+    return frame_is_domains(mfn(n), d->domid);
 }
 
 static bool block_is_dom0_ram(const struct domain *d, uint64_t n, unsigned order)

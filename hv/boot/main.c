@@ -88,7 +88,6 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     lapic_init();
     ioapic_init();
     serial_input_init(console_input_collect);
-    pci_init();
     keep_own_registers();
     init_iommu();
 }

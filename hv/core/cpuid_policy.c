@@ -156,11 +156,6 @@ static void clear_feature(struct cpuid_policy *p, unsigned feature)
     *cpuid_policy_feature_word(p, feature / 32) &= ~(1U << (feature % 32));
 }
 
-bool cpuid_policy_has(const struct domain *d, unsigned feature)
-{
-    return has(d->cpuid, feature);
-}
-
 void cpuid_policy_featureset(const struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS])
 {
     for (unsigned n = 0; n < CPUID_FEATURE_WORDS; n++) {

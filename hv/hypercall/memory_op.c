@@ -112,19 +112,11 @@ struct number_of {
     domid_t domid;
 };
 
-static long current_reservation(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
+static long domain_number(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    return (long)d->frames_owned;
-}
-
-static long maximum_reservation(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
-{
-    return (long)d->frames_max;
-}
-
-static long maximum_gpfn(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
-{
-    return (long)d->p2m.highest_gfn;
+    return (long)(cmd == XENMEM_current_reservation   ? d->frames_owned
+                  : cmd == XENMEM_maximum_reservation ? d->frames_max
+                                                      : d->p2m.highest_gfn);
 }
 
 static long maximum_ram_page(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
@@ -251,9 +243,9 @@ static const struct operation operations[] = {
                                     .layout = "hp"},
     [XENMEM_acquire_resource] = {OP_ON(memory_op_acquire_resource, xen_mem_acquire_resource, domid,
                                        OP_PRIVILEGED | OP_GIVES), .layout = "hhwwwqp"},
-    [XENMEM_current_reservation] = {OP_ON(current_reservation, number_of, domid, 0)},
-    [XENMEM_maximum_reservation] = {OP_ON(maximum_reservation, number_of, domid, 0)},
-    [XENMEM_maximum_gpfn] = {OP_ON(maximum_gpfn, number_of, domid, 0)},
+    [XENMEM_current_reservation] = {OP_ON(domain_number, number_of, domid, 0)},
+    [XENMEM_maximum_reservation] = {OP_ON(domain_number, number_of, domid, 0)},
+    [XENMEM_maximum_gpfn] = {OP_ON(domain_number, number_of, domid, 0)},
     [XENMEM_maximum_ram_page] = {.run = maximum_ram_page},
     [XENMEM_memory_map] = {OP(memory_map, xen_memory_map, OP_GIVES), .layout = "wp"},
     [XENMEM_set_memory_map] = {OP_ON(set_memory_map, xen_foreign_memory_map, domid, 0), .layout = "h|wp"},

@@ -97,10 +97,3 @@ int guest_ulong_in(struct vcpu *v, uint64_t *value, uint64_t array, uint64_t i)
     *value = 0;
     return guest_copy_in(v, value, array + i * size, size);
 }
-
-int guest_ulong_out(struct vcpu *v, uint64_t array, uint64_t i, uint64_t value)
-{
-    size_t size = guest_is_narrow(v) ? sizeof(uint32_t) : sizeof(uint64_t);
-
-    return guest_copy_out(v, array + i * size, &value, size);
-}

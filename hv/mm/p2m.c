@@ -256,7 +256,7 @@ mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
 
     spin_lock(&d->p2m.lock);
     entry = p2m_lookup_locked(d, g);
-    if (!mfn_is_none(entry.mfn) && ((entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W)))) {
+    if ((entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W))) {
         entry.mfn = MFN_NONE;
     }
     if (!mfn_is_none(entry.mfn)) {
@@ -269,18 +269,12 @@ mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
 /* Whether the entry is a hole, or a table of nothing but such entries. */
 static bool maps_nothing(uint64_t pte, unsigned level)
 {
-    if (!(pte & PTE_P)) {
-        return true;
+    bool is_empty = !(pte & PTE_P) || pte_is_table(pte, level);
+
+    for (unsigned i = 0; i < ENTRIES && is_empty && (pte & PTE_P); i++) {
+        is_empty = maps_nothing(pte_table(pte)[i], level - 1);
     }
-    if (!pte_is_table(pte, level)) {
-        return false;
-    }
-    for (unsigned i = 0; i < ENTRIES; i++) {
-        if (!maps_nothing(pte_table(pte)[i], level - 1)) {
-            return false;
-        }
-    }
-    return true;
+    return is_empty;
 }
 
 /* Frees a table that maps nothing, and the tables in it. */
@@ -324,11 +318,11 @@ mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write)
 {
     mfn_t m = p2m_get_frame(d, g, write);
 
-    if (!mfn_is_none(m) && (frame_of(m)->state != FRAME_GUEST || frame_of(m)->owner != d->domid)) {
-        frame_put(m);
-        return MFN_NONE;
+    if (mfn_is_none(m) || frame_is_domains(m, d->domid)) {
+        return m;
     }
-    return m;
+    frame_put(m);
+    return MFN_NONE;
 }
 
 static void put_block(mfn_t m, unsigned order)

@@ -51,10 +51,7 @@ static bool is_high_byte(const struct emulation *e, unsigned reg, unsigned size)
 
 static uint64_t read_register(const struct emulation *e, unsigned reg, unsigned size)
 {
-    if (is_high_byte(e, reg, size)) {
-        return (e->gprs[reg - 4] >> 8) & 0xff;
-    }
-    return low_bytes(e->gprs[reg], size);
+    return is_high_byte(e, reg, size) ? (e->gprs[reg - 4] >> 8) & 0xff : low_bytes(e->gprs[reg], size);
 }
 
 /* 32-bit results clear the upper half, smaller ones leave it (APM vol. 1, 3.1.2). */
@@ -71,11 +68,6 @@ static void write_register(struct emulation *e, unsigned reg, unsigned size, uin
 
 /* --- Memory ------------------------------------------------------------------------------- */
 
-static bool is_canonical(uint64_t linear)
-{
-    return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
-}
-
 /* One page's translation. The page that the CPU faulted at need not be walked: it has checked
  * the guest's permissions there already. */
 static int translate(struct emulation *e, uint64_t linear, bool is_write, bool may_use_fault,
@@ -89,7 +81,7 @@ static int translate(struct emulation *e, uint64_t linear, bool is_write, bool m
         *gpa = e->gpa;
         return 0;
     }
-    if (e->code_bits == 64 && !is_canonical(linear)) {
+    if (e->code_bits == 64 && !x86_is_canonical(linear)) {
         arch_inject_exception(e->v, e->insn.segment == DECODE_SS ? EXC_SS : EXC_GP, true, 0);
         return FAULTED;
     }

@@ -12,19 +12,13 @@
 
 /* Protects the address port. */
 static struct spinlock pci_lock = SPINLOCK_INIT(LOCK_RANK_PCI);
-static bool has_ecam;
-
-void pci_init(void)
-{
-    has_ecam = acpi_info.mcfg_base != 0;
-}
 
 /* The register in ECAM, mapped; NULL outside of it. */
 static volatile void *ecam_register(pci_bdf bdf, unsigned offset)
 {
     unsigned bus = bdf >> 8;
 
-    if (!has_ecam || bus < acpi_info.mcfg_bus_start || bus > acpi_info.mcfg_bus_end) {
+    if (acpi_info.mcfg_base == 0 || bus < acpi_info.mcfg_bus_start || bus > acpi_info.mcfg_bus_end) {
         return NULL;
     }
     return paging_map_mmio(acpi_info.mcfg_base + ((uint64_t)bdf << 12) + offset, 4);

@@ -51,9 +51,6 @@ void cpuid_policy_free_domain(struct domain *d);
 /* Answers CPUID for v. */
 void cpuid_policy_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 
-/* Whether d's policy has a feature: its number in xen/arch-x86/cpufeatureset.h. */
-bool cpuid_policy_has(const struct domain *d, unsigned feature);
-
 /* The policy as featureset words. */
 void cpuid_policy_featureset(const struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS]);
 

@@ -61,6 +61,12 @@
 #define EXC_AC 17
 #define EXC_MC 18
 
+/* Whether four levels of page tables can translate the address: bits 63:48 are as bit 47. */
+static inline bool x86_is_canonical(uint64_t linear)
+{
+    return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
+}
+
 struct cpuid_regs {
     uint32_t eax, ebx, ecx, edx;
 };
