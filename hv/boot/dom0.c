@@ -13,6 +13,7 @@
 #include <hv/iommu.h>
 #include <hv/machine_map.h>
 #include <hv/print.h>
+#include <hv/string.h>
 #include <hv/vcpu.h>
 #include <hv/vioapic.h>
 #include <hv/vlapic.h>

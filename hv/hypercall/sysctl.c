@@ -55,26 +55,13 @@ static sysctl_fn *const table[] = {
 long sysctl_op(struct vcpu *v, uint64_t arg)
 {
     struct xen_sysctl op;
-    long rc;
+    long rc = control_begin(v, &op, sizeof(op), XEN_SYSCTL_INTERFACE_VERSION, arg);
 
-    if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
-        return -XEN_EFAULT;
+    if (rc != 0) {
+        return rc;
     }
-    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION) {
-        return -XEN_EACCES;
-    }
-    if (!v->domain->is_privileged) {
-        return -XEN_EPERM;
-    }
-    if (op.cmd >= ARRAY_SIZE(table) || table[op.cmd] == NULL) {
-        return -XEN_ENOSYS;
-    }
-    if (!spin_trylock(&control_lock)) {
-        return HYPERCALL_RESTART;
-    }
-    rc = table[op.cmd](v, &op);
+    rc = op.cmd < ARRAY_SIZE(table) && table[op.cmd] != NULL ? table[op.cmd](v, &op) : -XEN_ENOSYS;
     spin_unlock(&control_lock);
-
     /* ENOBUFS tells how much would have been needed. */
     if ((rc == 0 || rc == HYPERCALL_RESTART || rc == -XEN_ENOBUFS) &&
         guest_copy_out(v, arg, &op, sizeof(op)) != 0) {
