@@ -273,14 +273,6 @@ struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id)
     return vcpu_id < d->max_vcpus ? d->vcpus[vcpu_id] : NULL;
 }
 
-struct vcpu *domain_vcpu_from(const struct domain *d, unsigned vcpu_id)
-{
-    while (vcpu_id < d->max_vcpus && d->vcpus[vcpu_id] == NULL) {
-        vcpu_id++;
-    }
-    return domain_vcpu(d, vcpu_id);
-}
-
 /* As in Xen events are not carried over: who changes its mode begins anew. */
 void domain_latch_width(struct vcpu *v)
 {

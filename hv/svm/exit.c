@@ -11,8 +11,8 @@
 
 #include "svm.h"
 
-/* Enough for every intercepted instruction without prefixes. */
-#define DECODE_PLAIN_BYTES 3U
+/* Enough for every intercepted instruction without prefixes, and a word. */
+#define DECODE_PLAIN_BYTES 4U
 
 unsigned svm_insn_length(struct vcpu *v, unsigned usual)
 {

@@ -154,7 +154,13 @@ void domain_latch_width(struct vcpu *v);
 struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id);
 
 /* The vCPU with the lowest number from `vcpu_id` on that has been made; NULL if there is none. */
-struct vcpu *domain_vcpu_from(const struct domain *d, unsigned vcpu_id);
+static inline struct vcpu *domain_vcpu_from(const struct domain *d, unsigned vcpu_id)
+{
+    while (vcpu_id < d->max_vcpus && d->vcpus[vcpu_id] == NULL) {
+        vcpu_id++;
+    }
+    return vcpu_id < d->max_vcpus ? d->vcpus[vcpu_id] : NULL;
+}
 
 #define for_each_vcpu(d, v)                                                                        \
     for (struct vcpu *v = domain_vcpu_from(d, 0); v != NULL; v = domain_vcpu_from(d, v->id + 1))
