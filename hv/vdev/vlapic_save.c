@@ -93,18 +93,6 @@ static void load_vectors(struct vlapic *l, const struct hvm_hw_lapic_regs *regs,
     }
 }
 
-static int highest_in_service(struct vlapic *l)
-{
-    for (int word = 7; word >= 0; word--) {
-        uint32_t bits = *vlapic_reg(l, APIC_ISR + (uint32_t)word * 0x10);
-
-        if (bits != 0) {
-            return word * 32 + 31 - __builtin_clz(bits);
-        }
-    }
-    return -1;
-}
-
 void vlapic_load_regs(struct vcpu *v, const void *body, uint32_t length)
 {
     struct vlapic *l = v->arch.vlapic;
@@ -121,7 +109,7 @@ void vlapic_load_regs(struct vcpu *v, const void *body, uint32_t length)
     load_vectors(l, regs, APIC_ISR);
     load_vectors(l, regs, APIC_TMR);
     load_vectors(l, regs, APIC_IRR);
-    l->isr_highest = highest_in_service(l);
+    l->isr_highest = vlapic_highest_vector(l, APIC_ISR);
     l->pending = 1; /* vlapic_pending_vector finds out */
     if (*vlapic_reg(l, APIC_TIMER_INIT) != 0) {
         vlapic_timer_start(v);
