@@ -46,8 +46,6 @@ static long compile_info(struct vcpu *v, uint64_t arg)
 
 long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg)
 {
-    const struct xen_platform_parameters parameters = {.virt_start = DIRECTMAP_BASE};
-
     switch (cmd) {
     case XENVER_version:
         return ABI_MAJOR << 16 | ABI_MINOR;
@@ -60,7 +58,8 @@ long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg)
     case XENVER_changeset:
         return copy_text(v, arg, NETHER_VERSION, sizeof(xen_changeset_info_t));
     case XENVER_platform_parameters:
-        return guest_struct_out(v, arg, &parameters, sizeof(parameters), "p");
+        return guest_struct_out(v, arg, &(struct xen_platform_parameters){.virt_start = DIRECTMAP_BASE},
+                                sizeof(struct xen_platform_parameters), "p");
     case XENVER_get_features:
         return get_features(v, arg);
     case XENVER_pagesize:
