@@ -7,11 +7,8 @@
  */
 #include <hv/dom0.h>
 
-#include <hv/arch/cpu.h>
 #include <hv/boot.h>
-#include <hv/domain.h>
 #include <hv/early_memory.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/machine_map.h>
@@ -23,16 +20,12 @@
 #include <hv/vlapic.h>
 #include <hv/vpci.h>
 #include <hv/arch/svm_host.h>
-#include <xen/arch-x86/hvm/start_info.h>
 
 #include "dom0_build.h"
 
-#define LOW_END      (1UL << 20)
 #define KERNEL_FLOOR (16UL << 20) /* below: the hypervisor's image and tables */
-#define FOUR_GIB     (1UL << 32)
 #define DEFAULT_MEM  (1UL << 30)
 #define MIN_MEM      (128UL << 20)
-#define E820_RAM     1U
 #define E820_ACPI    3U
 
 #define DOM0_GRANT_FRAMES    64
@@ -78,7 +71,7 @@ static void give_memory(struct domain *d, uint64_t bytes)
 
 static bool is_dom0_ram(const struct domain *d, uint64_t n)
 {
-    return mfn_valid(mfn(n)) && frame_of(mfn(n))->state == FRAME_GUEST && frame_of(mfn(n))->owner == d->domid;
+    return frame_is_domains(mfn(n), d->domid);
 }
 
 static bool block_is_dom0_ram(const struct domain *d, uint64_t n, unsigned order)

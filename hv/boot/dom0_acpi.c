@@ -6,50 +6,12 @@
 #include "dom0_build.h"
 
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/paging.h>
 #include <hv/domain.h>
 #include <hv/ioapic.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/vlapic.h>
 
-struct rsdp {
-    char signature[8];
-    uint8_t checksum;
-    char oem_id[6];
-    uint8_t revision;
-    uint32_t rsdt;
-    uint32_t length;
-    uint64_t xsdt;
-    uint8_t extended_checksum, reserved[3];
-} PACKED;
-
-struct madt {
-    struct acpi_header header;
-    uint32_t lapic, flags;
-} PACKED;
-
-struct madt_lapic {
-    uint8_t type, length, uid, apic_id;
-    uint32_t flags;
-} PACKED;
-
-struct madt_ioapic {
-    uint8_t type, length, id, reserved;
-    uint32_t address, gsi_base;
-} PACKED;
-
-struct madt_iso {
-    uint8_t type, length, bus, irq;
-    uint32_t gsi;
-    uint16_t flags;
-} PACKED;
-
-#define MADT_LAPIC  0
-#define MADT_IOAPIC 1
-#define MADT_ISO    2
-#define LAPIC_ENABLED 1U
 #define MAX_TABLES  64U
 
 static const char *const hidden[] = {"IVRS", "DMAR", "HPET", "SRAT", "SLIT", "MSCT", "HMAT",
@@ -73,16 +35,6 @@ static void *take(struct area *area, size_t size, uint64_t *paddr)
     return p;
 }
 
-static uint8_t checksum(const void *data, size_t size)
-{
-    uint8_t sum = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        sum += ((const uint8_t *)data)[i];
-    }
-    return (uint8_t)-sum;
-}
-
 static void fill_header(struct acpi_header *h, const char *signature, uint32_t length, uint8_t revision)
 {
     memcpy(h->signature, signature, 4);
@@ -93,35 +45,32 @@ static void fill_header(struct acpi_header *h, const char *signature, uint32_t l
     h->oem_revision = 1;
     memcpy(&h->creator_id, "NTHR", 4);
     h->creator_revision = 1;
-    h->checksum = checksum(h, length);
+    h->checksum = (uint8_t)-acpi_sum(h, length);
 }
 
 /* vCPUs with ACPI UID == vCPU id (guest-abi 1.5), the host's IO-APICs and overrides, no 8259. */
 static uint64_t write_madt(const struct domain *d, struct area *area)
 {
-    size_t size = sizeof(struct madt) + d->max_vcpus * sizeof(struct madt_lapic) +
-                  ioapic_count() * sizeof(struct madt_ioapic) + acpi_info.iso_count * sizeof(struct madt_iso);
+    size_t iso_size = acpi_info.iso_count * sizeof(struct acpi_madt_iso);
+    size_t size = sizeof(struct acpi_madt) + d->max_vcpus * sizeof(struct acpi_madt_lapic) +
+                  ioapic_count() * sizeof(struct acpi_madt_ioapic) + iso_size;
     uint64_t paddr;
-    struct madt *madt = take(area, size, &paddr);
-    uint8_t *p = (uint8_t *)(madt + 1);
+    struct acpi_madt *madt = take(area, size, &paddr);
+    struct acpi_madt_lapic *lapic = (void *)(madt + 1);
+    struct acpi_madt_ioapic *io = (void *)(lapic + d->max_vcpus);
 
     madt->lapic = 0xfee00000;
-    for (unsigned i = 0; i < d->max_vcpus; i++, p += sizeof(struct madt_lapic)) {
-        *(struct madt_lapic *)p = (struct madt_lapic){MADT_LAPIC, sizeof(struct madt_lapic), (uint8_t)i,
-                                                      (uint8_t)vlapic_id_of(i), LAPIC_ENABLED};
+    for (unsigned i = 0; i < d->max_vcpus; i++) {
+        lapic[i] = (struct acpi_madt_lapic){MADT_LAPIC, sizeof(*lapic), (uint8_t)i, (uint8_t)vlapic_id_of(i),
+                                            MADT_CPU_ENABLED};
     }
-    for (unsigned i = 0; i < ioapic_count(); i++, p += sizeof(struct madt_ioapic)) {
+    for (unsigned i = 0; i < ioapic_count(); i++) {
         const struct ioapic_info *info = ioapic_info(i);
 
-        *(struct madt_ioapic *)p = (struct madt_ioapic){MADT_IOAPIC, sizeof(struct madt_ioapic), (uint8_t)info->id,
-                                                        0, (uint32_t)info->paddr, info->gsi_base};
+        io[i] = (struct acpi_madt_ioapic){MADT_IOAPIC, sizeof(*io), (uint8_t)info->id, 0, (uint32_t)info->paddr,
+                                          info->gsi_base};
     }
-    for (unsigned i = 0; i < acpi_info.iso_count; i++, p += sizeof(struct madt_iso)) {
-        const struct acpi_iso *iso = &acpi_info.iso[i];
-
-        *(struct madt_iso *)p =
-            (struct madt_iso){MADT_ISO, sizeof(struct madt_iso), 0, iso->source_irq, iso->gsi, iso->flags};
-    }
+    memcpy(io + ioapic_count(), acpi_info.iso, iso_size);
     fill_header(&madt->header, "APIC", (uint32_t)size, 4);
     return paddr;
 }
@@ -160,14 +109,14 @@ uint64_t dom0_write_acpi(const struct domain *d, uint64_t at, uint64_t size)
 {
     struct area area = {at, at + size};
     uint64_t paddr, madt = write_madt(d, &area), xsdt = write_xsdt(&area, madt);
-    struct rsdp *rsdp = take(&area, sizeof(*rsdp), &paddr);
+    struct acpi_rsdp *rsdp = take(&area, sizeof(*rsdp), &paddr);
 
     memcpy(rsdp->signature, "RSD PTR ", 8);
     memcpy(rsdp->oem_id, "NETHER", 6);
     rsdp->revision = 2;
     rsdp->length = sizeof(*rsdp);
     rsdp->xsdt = xsdt;
-    rsdp->checksum = checksum(rsdp, 20);
-    rsdp->extended_checksum = checksum(rsdp, sizeof(*rsdp));
+    rsdp->checksum = (uint8_t)-acpi_sum(rsdp, ACPI_RSDP_V1_SIZE);
+    rsdp->extended_checksum = (uint8_t)-acpi_sum(rsdp, sizeof(*rsdp));
     return paddr;
 }

@@ -10,9 +10,7 @@
 #include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <xen/elfnote.h>
 
 struct elf64_header {
@@ -102,7 +100,7 @@ static uint32_t find_entry(const struct image *image, const struct elf64_segment
 static void check_room(const struct domain *d, uint64_t start, uint64_t end)
 {
     for (uint64_t n = start >> PAGE_SHIFT; n <= (end - 1) >> PAGE_SHIFT; n++) {
-        if (!mfn_valid(mfn(n)) || frame_of(mfn(n))->state != FRAME_GUEST || frame_of(mfn(n))->owner != d->domid) {
+        if (!frame_is_domains(mfn(n), d->domid)) {
             halt_with_message("dom0: its kernel wants %lx-%lx, where dom0 has no RAM at %lx", start, end - 1,
                               n << PAGE_SHIFT);
         }

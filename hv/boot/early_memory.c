@@ -6,16 +6,12 @@
  */
 #include <hv/acpi.h>
 #include <hv/arch/layout.h>
-#include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/early_memory.h>
 #include <hv/frame.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define MAX_REGIONS (BOOT_MAX_RANGES + BOOT_MAX_MODULES + 4)
-#define LOW_END     (1UL << 20)
-#define FOUR_GIB    (1UL << 32)
 
 struct region {
     uint64_t start, end;
@@ -97,7 +93,7 @@ static void list_free_regions(void)
     for (unsigned i = 0; i < boot_info.range_count; i++) {
         const struct boot_range *range = &boot_info.ranges[i];
 
-        if (range->type != 1) {
+        if (range->type != E820_RAM) {
             continue;
         }
         if (range->start < FOUR_GIB && range->end > FOUR_GIB) {
@@ -174,7 +170,7 @@ void boot_memory_to_heap(void)
     uint64_t limit = 0;
 
     for (unsigned i = 0; i < boot_info.range_count; i++) {
-        if (boot_info.ranges[i].type == 1) {
+        if (boot_info.ranges[i].type == E820_RAM) {
             limit = MAX(limit, boot_info.ranges[i].end >> PAGE_SHIFT);
         }
     }

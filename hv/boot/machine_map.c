@@ -7,7 +7,6 @@
 #include <hv/print.h>
 
 #define MAX_KEPT 64U
-#define E820_RAM 1U
 
 static struct {
     uint64_t start, end;

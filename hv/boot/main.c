@@ -2,7 +2,6 @@
 /* From the boot loader's jump to the VM loop: what is set up, in which order. */
 #include <hv/acpi.h>
 #include <hv/arch/apic.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
 #include <hv/arch/svm_host.h>
@@ -89,7 +88,6 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
     lapic_init();
     ioapic_init();
-    pci_init();
     keep_own_registers();
     init_iommu();
     serial_input_init(console_input_collect); /* its line goes through the remapping */

@@ -7,7 +7,6 @@
 #include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define MB1_MAGIC 0x2badb002U
 #define MB2_MAGIC 0x36d76289U
@@ -17,7 +16,6 @@
 #define MB1_MEMMAP  (1u << 6)
 #define MB1_LOADER  (1u << 9)
 
-#define E820_RAM 1U
 
 struct mb1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
@@ -64,18 +62,25 @@ struct boot_info boot_info;
 static char string_pool[4096]; /* module command lines and the loader's name */
 static size_t string_pool_used;
 
-/* A bounded copy in the pool; a text that does not fit any more is cut. */
+/* Copies a text that ends with a NUL or after max bytes, cut to what there is room for; returns its length. */
+static size_t copy_text(char *to, size_t room, const char *from, size_t max)
+{
+    size_t length = 0;
+
+    while (length < MIN(room - 1, max) && from[length]) {
+        to[length] = from[length];
+        length++;
+    }
+    to[length] = '\0';
+    return length;
+}
+
 static const char *keep_string(const char *text, size_t max)
 {
     char *copy = &string_pool[string_pool_used];
-    size_t room = sizeof(string_pool) - 1 - string_pool_used, length = 0;
+    size_t room = sizeof(string_pool) - string_pool_used;
 
-    while (length < room && length < max && text[length]) {
-        copy[length] = text[length];
-        length++;
-    }
-    copy[length] = '\0';
-    string_pool_used += MIN(length + 1, room);
+    string_pool_used += MIN(copy_text(copy, room, text, max) + 1, room - 1);
     return copy;
 }
 
@@ -98,14 +103,7 @@ static const char *skip_file_name(const char *cmdline)
 
 static void set_cmdline(const char *text, size_t max)
 {
-    size_t length = 0;
-
-    text = skip_file_name(text);
-    while (length < sizeof(boot_info.cmdline) - 1 && length < max && text[length]) {
-        boot_info.cmdline[length] = text[length];
-        length++;
-    }
-    boot_info.cmdline[length] = '\0';
+    copy_text(boot_info.cmdline, sizeof(boot_info.cmdline), skip_file_name(text), max);
 }
 
 static void add_module(uint64_t start, uint64_t end, const char *cmdline, size_t max)

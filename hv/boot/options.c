@@ -3,7 +3,6 @@
 #include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define WORD_MAX 128U
 
@@ -44,70 +43,70 @@ static bool parse_number(const char *text, uint64_t unit, uint64_t *value)
 
 static bool parse_log_level(const char *value)
 {
-    static const char *const names[] = {"error", "warn", "info", "debug"};
+    static const char *const names[] = {"error", "warn", "info", "debug", "all"};
 
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
         if (strcmp(value, names[i]) == 0) {
-            boot_options.log_level = i;
+            boot_options.log_level = MIN(i, (unsigned)LOG_DEBUG);
             return true;
         }
-    }
-    if (strcmp(value, "all") == 0) {
-        boot_options.log_level = LOG_DEBUG;
-        return true;
     }
     return false;
 }
 
 /* BAUD or BAUD,8n1. */
-static bool parse_serial(const char *value)
+static bool parse_serial(char *value)
 {
-    char baud[8];
-    size_t length = 0;
+    size_t length = strlen(value);
     uint64_t n;
 
-    while (length < sizeof(baud) - 1 && value[length] && value[length] != ',') {
-        baud[length] = value[length];
-        length++;
+    if (length >= 4 && strcmp(value + length - 4, ",8n1") == 0) {
+        value[length - 4] = '\0';
     }
-    baud[length] = '\0';
-    if ((value[length] && strcmp(value + length, ",8n1") != 0) || !parse_number(baud, 1, &n) || n == 0 ||
-        115200 % n != 0) {
+    if (!parse_number(value, 1, &n) || n == 0 || 115200 % n != 0) {
         return false;
     }
     boot_options.serial_baud = (unsigned)n;
     return true;
 }
 
-static bool set_option(const char *name, const char *value)
+static bool parse_count(const char *value, unsigned least, unsigned most, unsigned *count)
 {
     uint64_t n;
 
+    if (!parse_number(value, 1, &n) || n < least || n > most) {
+        return false;
+    }
+    *count = (unsigned)n;
+    return true;
+}
+
+/* Options that are one thing or another. */
+static const struct {
+    const char *name, *yes, *no;
+    bool *option;
+} switches[] = {
+    {"iommu", "off", "on", &boot_options.iommu_off},
+    {"console", "com1", "none", &boot_options.console_serial},
+    {"nmi", "panic", "count", &boot_options.nmi_panics},
+    {"noreboot", "", "", &boot_options.no_reboot},
+};
+
+static bool set_option(const char *name, char *value)
+{
+    if (strcmp(name, "iommu") == 0 && strcmp(value, "no-intremap") == 0) {
+        boot_options.iommu_no_intremap = true;
+        boot_options.iommu_off = false;
+        return true;
+    }
     if (strcmp(name, "dom0_mem") == 0) {
         return parse_number(value, 1UL << 10, &boot_options.dom0_mem_bytes);
     }
     if (strcmp(name, "dom0_max_vcpus") == 0) {
-        if (!parse_number(value, 1, &n) || n == 0 || n > 128) {
-            return false;
-        }
-        boot_options.dom0_max_vcpus = (unsigned)n;
-        return true;
+        return parse_count(value, 1, 128, &boot_options.dom0_max_vcpus);
     }
     if (strcmp(name, "idle_cpus") == 0) {
-        if (!parse_number(value, 1, &n) || n >= MAX_CPUS) {
-            return false;
-        }
-        boot_options.idle_cpus = (unsigned)n;
-        return true;
-    }
-    if (strcmp(name, "iommu") == 0) {
-        boot_options.iommu_off = strcmp(value, "off") == 0;
-        boot_options.iommu_no_intremap = strcmp(value, "no-intremap") == 0;
-        return boot_options.iommu_off || boot_options.iommu_no_intremap || strcmp(value, "on") == 0;
-    }
-    if (strcmp(name, "console") == 0) {
-        boot_options.console_serial = strcmp(value, "com1") == 0;
-        return boot_options.console_serial || strcmp(value, "none") == 0;
+        return parse_count(value, 0, MAX_CPUS - 1, &boot_options.idle_cpus);
     }
     if (strcmp(name, "com1") == 0) {
         return parse_serial(value);
@@ -115,47 +114,36 @@ static bool set_option(const char *name, const char *value)
     if (strcmp(name, "loglvl") == 0) {
         return parse_log_level(value);
     }
-    if (strcmp(name, "nmi") == 0) {
-        boot_options.nmi_panics = strcmp(value, "panic") == 0;
-        return boot_options.nmi_panics || strcmp(value, "count") == 0;
-    }
-    if (strcmp(name, "noreboot") == 0) {
-        boot_options.no_reboot = true;
-        return *value == '\0';
+    for (unsigned i = 0; i < ARRAY_SIZE(switches); i++) {
+        if (strcmp(name, switches[i].name) == 0) {
+            *switches[i].option = strcmp(value, switches[i].yes) == 0;
+            return *switches[i].option || strcmp(value, switches[i].no) == 0;
+        }
     }
     return false;
 }
 
 void boot_options_parse(const char *cmdline)
 {
-    char word[WORD_MAX];
-
     while (*cmdline) {
-        size_t length = 0;
+        char word[WORD_MAX] = {0};
+        size_t length = 0, split = 0;
 
-        while (*cmdline == ' ') {
-            cmdline++;
-        }
         for (; *cmdline && *cmdline != ' '; cmdline++) {
-            if (length < sizeof(word) - 1) {
+            if (length < sizeof(word) - 2) { /* room for a value's end behind a name's */
                 word[length++] = *cmdline;
             }
         }
-        if (length == 0) {
-            return;
+        while (*cmdline == ' ') {
+            cmdline++;
         }
-        word[length] = '\0';
-
-        size_t split = 0;
-
         while (word[split] && word[split] != '=') {
             split++;
         }
-        if (word[split]) {
-            word[split++] = '\0';
-        }
-        if (!set_option(word, word + split)) {
-            pr_warn("option %s%s%s not understood, ignored", word, word[split] ? "=" : "", word + split);
+        word[split] = '\0';
+        if (length != 0 && !set_option(word, word + MIN(split + 1, length))) {
+            pr_warn("option %s%s%s not understood, ignored", word, split < length ? "=" : "",
+                    word + MIN(split + 1, length));
         }
     }
 }

@@ -6,7 +6,6 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/lock.h>
 
 #define RING_SIZE 1024U
 
@@ -32,7 +31,6 @@ void console_input_collect(void *unused)
 {
     bool is_new;
 
-    (void)unused;
     spin_lock(&input_lock);
     is_new = collect_locked();
     spin_unlock(&input_lock);

@@ -5,19 +5,15 @@
  */
 #include <hv/cpuid_policy.h>
 
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 #include <xen/arch-x86/cpufeatureset.h>
 #include <xen/arch-x86/cpuid.h>
 #include <xen/sysctl.h>
 
-#define EXT_BASE        0x80000000U
-#define HYPERVISOR_BASE 0x40000000U
+#define EXT_BASE        CPUID_EXT_BASE
+#define HYPERVISOR_BASE CPUID_HYPERVISOR_BASE
 #define ABI_VERSION     (4U << 16 | 17U) /* the Xen whose ABI this is */
 
 #define F(name) XEN_X86_FEATURE_##name
@@ -112,64 +108,35 @@ static struct cpuid_policy raw_policy, host_policy, hvm_max_policy, hvm_default_
 
 /* --- Features ----------------------------------------------------------------------------- */
 
+#define BIT(name)          (1U << (F(name) % 32))
+#define PLAIN(leaf)        (leaf), XEN_CPUID_NO_SUBLEAF
+#define AT(member)         offsetof(struct cpuid_policy, member)
+
+const struct cpuid_feature_word cpuid_feature_words[CPUID_FEATURE_WORDS] = {
+    {PLAIN(1), AT(basic[1].edx), BIT(APIC) | BIT(HTT)},
+    {PLAIN(1), AT(basic[1].ecx), BIT(OSXSAVE) | BIT(X2APIC) | BIT(HYPERVISOR)},
+    {PLAIN(EXT_BASE + 1), AT(ext[1].edx), COMMON_1D_FEATURES},
+    {PLAIN(EXT_BASE + 1), AT(ext[1].ecx), BIT(CMP_LEGACY)},
+    {0xd, 1, AT(xstate[1].eax), 0},
+    {7, 0, AT(feat[0].ebx), 0},
+    {7, 0, AT(feat[0].ecx), BIT(OSPKE)},
+    {PLAIN(EXT_BASE + 7), AT(ext[7].edx), 0},
+    {PLAIN(EXT_BASE + 8), AT(ext[8].ebx), 0},
+    {7, 0, AT(feat[0].edx), 0},
+    {7, 1, AT(feat[1].eax), 0},
+    {PLAIN(EXT_BASE + 0x21), AT(ext[0x21].eax), 0},
+    {7, 1, AT(feat[1].ebx), 0},
+    {7, 2, AT(feat[2].edx), 0},
+    {7, 1, AT(feat[1].ecx), 0},
+    {7, 1, AT(feat[1].edx), 0},
+    [18] = {PLAIN(EXT_BASE + 0x21), AT(ext[0x21].ecx), 0}, /* 16 and 17 are MSR_ARCH_CAPS */
+};
+
 uint32_t *cpuid_policy_feature_word(struct cpuid_policy *p, unsigned word)
 {
-    switch (word) {
-    case 0:
-        return &p->basic[1].edx;
-    case 1:
-        return &p->basic[1].ecx;
-    case 2:
-        return &p->ext[1].edx;
-    case 3:
-        return &p->ext[1].ecx;
-    case 4:
-        return &p->xstate[1].eax;
-    case 5:
-        return &p->feat[0].ebx;
-    case 6:
-        return &p->feat[0].ecx;
-    case 7:
-        return &p->ext[7].edx;
-    case 8:
-        return &p->ext[8].ebx;
-    case 9:
-        return &p->feat[0].edx;
-    case 10:
-        return &p->feat[1].eax;
-    case 11:
-        return &p->ext[0x21].eax;
-    case 12:
-        return &p->feat[1].ebx;
-    case 13:
-        return &p->feat[2].edx;
-    case 14:
-        return &p->feat[1].ecx;
-    case 15:
-        return &p->feat[1].edx;
-    case 18:
-        return &p->ext[0x21].ecx;
-    default: /* 16 and 17 are MSR_ARCH_CAPS */
-        return NULL;
-    }
-}
+    uint16_t offset = word < CPUID_FEATURE_WORDS ? cpuid_feature_words[word].offset : 0;
 
-uint32_t cpuid_policy_dynamic_bits(unsigned word)
-{
-    switch (word) {
-    case 0:
-        return 1U << (F(APIC) % 32) | 1U << (F(HTT) % 32);
-    case 1:
-        return 1U << (F(OSXSAVE) % 32) | 1U << (F(X2APIC) % 32) | 1U << (F(HYPERVISOR) % 32);
-    case 2:
-        return COMMON_1D_FEATURES;
-    case 3:
-        return 1U << (F(CMP_LEGACY) % 32);
-    case 6:
-        return 1U << (F(OSPKE) % 32);
-    default:
-        return 0;
-    }
+    return offset != 0 ? (uint32_t *)((char *)p + offset) : NULL;
 }
 
 static bool has(const struct cpuid_policy *p, unsigned feature)
@@ -187,11 +154,6 @@ static void set_feature(struct cpuid_policy *p, unsigned feature)
 static void clear_feature(struct cpuid_policy *p, unsigned feature)
 {
     *cpuid_policy_feature_word(p, feature / 32) &= ~(1U << (feature % 32));
-}
-
-bool cpuid_policy_has(const struct domain *d, unsigned feature)
-{
-    return has(d->cpuid, feature);
 }
 
 void cpuid_policy_featureset(const struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS])
@@ -242,8 +204,7 @@ static void settle_xstate(struct cpuid_policy *p)
     uint64_t xcr0 = 0;
 
     if (has(p, F(XSAVE))) {
-        xcr0 =
-            XCR0_X87_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0) | (has(p, F(AVX512F)) ? XCR0_AVX512 : 0);
+        xcr0 = XCR0_X87_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0) | (has(p, F(AVX512F)) ? XCR0_AVX512 : 0);
     }
     p->xstate[0] = (struct cpuid_regs){.eax = xcr0};
     if (xcr0 != 0) {
@@ -346,18 +307,14 @@ void cpuid_policy_init_system(struct cpuid_regs (*read)(uint32_t leaf, uint32_t 
 
 const struct cpuid_policy *cpuid_policy_system(uint32_t index)
 {
-    switch (index) {
-    case XEN_SYSCTL_cpu_policy_raw:
-        return &raw_policy;
-    case XEN_SYSCTL_cpu_policy_host:
-        return &host_policy;
-    case XEN_SYSCTL_cpu_policy_hvm_max:
-        return &hvm_max_policy;
-    case XEN_SYSCTL_cpu_policy_hvm_default:
-        return &hvm_default_policy;
-    default:
-        return NULL;
-    }
+    static const struct cpuid_policy *const policies[] = {
+        [XEN_SYSCTL_cpu_policy_raw] = &raw_policy,
+        [XEN_SYSCTL_cpu_policy_host] = &host_policy,
+        [XEN_SYSCTL_cpu_policy_hvm_max] = &hvm_max_policy,
+        [XEN_SYSCTL_cpu_policy_hvm_default] = &hvm_default_policy,
+    };
+
+    return index < ARRAY_SIZE(policies) ? policies[index] : NULL;
 }
 
 int cpuid_policy_init_domain(struct domain *d)
@@ -373,10 +330,8 @@ int cpuid_policy_init_domain(struct domain *d)
 
 void cpuid_policy_free_domain(struct domain *d)
 {
-    if (d->cpuid != NULL) {
-        page_free(d->cpuid);
-        d->cpuid = NULL;
-    }
+    page_free(d->cpuid);
+    d->cpuid = NULL;
 }
 
 /* --- Answers ------------------------------------------------------------------------------ */
@@ -395,13 +350,13 @@ static void query_leaf_1(struct vcpu *v, struct cpuid_regs *out)
 
     out->ebx |= vlapic_id_of(v->id) << 24 | cores << 16;
     if (arch_vcpu_cr4(v) & CR4_OSXSAVE) {
-        out->ecx |= 1U << (F(OSXSAVE) % 32);
+        out->ecx |= BIT(OSXSAVE);
     }
     if (!(vlapic_base(v) & (1U << 11))) {
-        out->edx &= ~(1U << (F(APIC) % 32));
+        out->edx &= ~BIT(APIC);
     }
     if (cores == 1) {
-        out->edx &= ~(1U << (F(HTT) % 32));
+        out->edx &= ~BIT(HTT);
     }
 }
 
@@ -452,39 +407,29 @@ static void query_hypervisor_tsc(struct vcpu *v, uint32_t subleaf, struct cpuid_
     }
 }
 
-static void query_hypervisor(struct vcpu *v, uint32_t leaf, uint32_t subleaf,
-                             struct cpuid_regs *out)
+static void query_hypervisor(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out)
 {
+    const struct domain *d = v->domain;
+    uint32_t max = d->cpuid->hypervisor_max, n = leaf - HYPERVISOR_BASE;
+
     *out = (struct cpuid_regs){0};
-    if (leaf > v->domain->cpuid->hypervisor_max) {
+    if (leaf > max) {
         return;
     }
-    switch (leaf - HYPERVISOR_BASE) {
-    case 0:
-        *out = (struct cpuid_regs){v->domain->cpuid->hypervisor_max, XEN_CPUID_SIGNATURE_EBX,
-                                   XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
-        break;
-    case 1:
+    if (n == 0) {
+        *out = (struct cpuid_regs){max, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
+    } else if (n == 1) {
         out->eax = ABI_VERSION;
-        break;
-    case 2:
-        out->eax = 1;               /* hypercall pages */
-        out->ebx = HYPERVISOR_BASE; /* the MSR that places one */
-        break;
-    case 3:
+    } else if (n == 2) { /* pages of hypercalls, and the MSR that places one */
+        out->eax = 1;
+        out->ebx = HYPERVISOR_BASE;
+    } else if (n == 3) {
         query_hypervisor_tsc(v, subleaf, out);
-        break;
-    case 4:
-        if (subleaf == 0) {
-            out->eax = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
-                       XEN_HVM_CPUID_UPCALL_VECTOR |
-                       (v->domain->p2m.has_iommu ? XEN_HVM_CPUID_IOMMU_MAPPINGS : 0);
-            out->ebx = v->id;
-            out->ecx = v->domain->domid;
-        }
-        break;
-    default:
-        break;
+    } else if (n == 4 && subleaf == 0) {
+        out->eax = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT | XEN_HVM_CPUID_UPCALL_VECTOR |
+                   (d->p2m.has_iommu ? XEN_HVM_CPUID_IOMMU_MAPPINGS : 0);
+        out->ebx = v->id;
+        out->ecx = d->domid;
     }
 }
 
@@ -497,23 +442,14 @@ static void query_basic(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct 
         return;
     }
     *out = p->basic[leaf];
-    switch (leaf) {
-    case 1:
+    if (leaf == 1) {
         query_leaf_1(v, out);
-        break;
-    case 7:
-        if (subleaf <= p->feat[0].eax) {
-            *out = p->feat[subleaf];
-        }
-        break;
-    case 0xb:
+    } else if (leaf == 7 && subleaf <= p->feat[0].eax) {
+        *out = p->feat[subleaf];
+    } else if (leaf == 0xb) {
         query_topology(v, subleaf, out);
-        break;
-    case 0xd:
+    } else if (leaf == 0xd) {
         query_xstate(v, subleaf, out);
-        break;
-    default:
-        break;
     }
 }
 
@@ -527,7 +463,7 @@ static void query_ext(struct vcpu *v, uint32_t n, struct cpuid_regs *out)
     }
     *out = p->ext[n];
     if (n == 1 && v->domain->max_vcpus == 1) {
-        out->ecx &= ~(1U << (F(CMP_LEGACY) % 32));
+        out->ecx &= ~BIT(CMP_LEGACY);
     } else if (n == 8) {
         out->ecx = apic_id_bits(v->domain) << 12 | (v->domain->max_vcpus - 1);
     }

@@ -6,12 +6,11 @@
  */
 #include <hv/cpuid_policy.h>
 
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <xen/sysctl.h>
 
-#define EXT_BASE        0x80000000U
-#define HYPERVISOR_BASE 0x40000000U
+#define EXT_BASE        CPUID_EXT_BASE
+#define HYPERVISOR_BASE CPUID_HYPERVISOR_BASE
 
 /* The two MSRs a policy has in this ABI; both are all-zero here. */
 #define MSR_INTEL_PLATFORM_INFO 0x000000ceU
@@ -91,24 +90,18 @@ static struct cpuid_regs *leaf_slot(struct cpuid_policy *p, uint32_t leaf, uint3
     bool has_subleaf = subleaf != XEN_CPUID_NO_SUBLEAF;
 
     if (leaf == 7) {
-        return has_subleaf && subleaf < CPUID_FEAT_COUNT ? &p->feat[subleaf] : NULL;
+        return subleaf < CPUID_FEAT_COUNT ? &p->feat[subleaf] : NULL;
     }
     if (leaf == 0xd) {
-        return has_subleaf && subleaf < CPUID_XSTATE_COUNT ? &p->xstate[subleaf] : NULL;
+        return subleaf < CPUID_XSTATE_COUNT ? &p->xstate[subleaf] : NULL;
     }
-    if (leaf == 4 || leaf == 0xb) {
-        return has_subleaf ? &p->basic[leaf] : NULL;
-    }
-    if (has_subleaf) {
+    if (has_subleaf != (leaf == 4 || leaf == 0xb)) {
         return NULL;
     }
     if (leaf < CPUID_BASIC_COUNT) {
         return &p->basic[leaf];
     }
-    if (leaf - EXT_BASE < CPUID_EXT_COUNT) {
-        return &p->ext[leaf - EXT_BASE];
-    }
-    return NULL;
+    return leaf - EXT_BASE < CPUID_EXT_COUNT ? &p->ext[leaf - EXT_BASE] : NULL;
 }
 
 /* Leaves that are ours to make whatever the toolstack thinks of them: its cache and topology
@@ -142,37 +135,6 @@ static int overlay(struct cpuid_policy *p, const xen_cpuid_leaf_t *in)
     return 0;
 }
 
-/* The register that featureset word n is, in terms of the ABI, for the error report. */
-static void name_feature_word(unsigned word, struct cpuid_policy_error *error)
-{
-    static const struct {
-        uint32_t leaf, subleaf;
-    } place[CPUID_FEATURE_WORDS] = {
-        {1, XEN_CPUID_NO_SUBLEAF},
-        {1, XEN_CPUID_NO_SUBLEAF},
-        {0x80000001, XEN_CPUID_NO_SUBLEAF},
-        {0x80000001, XEN_CPUID_NO_SUBLEAF},
-        {0xd, 1},
-        {7, 0},
-        {7, 0},
-        {0x80000007, XEN_CPUID_NO_SUBLEAF},
-        {0x80000008, XEN_CPUID_NO_SUBLEAF},
-        {7, 0},
-        {7, 1},
-        {0x80000021, XEN_CPUID_NO_SUBLEAF},
-        {7, 1},
-        {7, 2},
-        {7, 1},
-        {7, 1},
-        {~0U, ~0U},
-        {~0U, ~0U},
-        {0x80000021, XEN_CPUID_NO_SUBLEAF},
-    };
-
-    error->leaf = place[word].leaf;
-    error->subleaf = place[word].subleaf;
-}
-
 static int check_features(struct cpuid_policy *p, struct cpuid_policy *max,
                           struct cpuid_policy_error *error)
 {
@@ -180,8 +142,9 @@ static int check_features(struct cpuid_policy *p, struct cpuid_policy *max,
         const uint32_t *word = cpuid_policy_feature_word(p, n);
         const uint32_t *limit = cpuid_policy_feature_word(max, n);
 
-        if (word != NULL && (*word & ~*limit & ~cpuid_policy_dynamic_bits(n))) {
-            name_feature_word(n, error);
+        if (word != NULL && (*word & ~*limit & ~cpuid_feature_words[n].dynamic)) {
+            error->leaf = cpuid_feature_words[n].leaf;
+            error->subleaf = cpuid_feature_words[n].subleaf;
             return -XEN_EINVAL;
         }
     }
@@ -191,22 +154,22 @@ static int check_features(struct cpuid_policy *p, struct cpuid_policy *max,
 static int check_limits(const struct cpuid_policy *p, const struct cpuid_policy *max,
                         struct cpuid_policy_error *error)
 {
-    uint32_t leaf = ~0U;
+    const uint32_t max_ext = p->ext[0].eax;
+    const struct {
+        bool is_beyond;
+        uint32_t leaf, subleaf;
+    } limits[] = {
+        {p->basic[0].eax > max->basic[0].eax, 0, XEN_CPUID_NO_SUBLEAF},
+        {max_ext > max->ext[0].eax || (max_ext != 0 && max_ext < EXT_BASE), EXT_BASE, XEN_CPUID_NO_SUBLEAF},
+        {p->feat[0].eax > max->feat[0].eax, 7, 0},
+        {(p->ext[8].eax & 0xff) > (max->ext[8].eax & 0xff), EXT_BASE + 8, XEN_CPUID_NO_SUBLEAF},
+    };
 
-    if (p->basic[0].eax > max->basic[0].eax) {
-        leaf = 0;
-    } else if (p->ext[0].eax > max->ext[0].eax ||
-               (p->ext[0].eax != 0 && p->ext[0].eax < EXT_BASE)) {
-        leaf = EXT_BASE;
-    } else if (p->feat[0].eax > max->feat[0].eax) {
-        *error = (struct cpuid_policy_error){7, 0, ~0U};
-        return -XEN_EINVAL;
-    } else if ((p->ext[8].eax & 0xff) > (max->ext[8].eax & 0xff)) {
-        leaf = 0x80000008;
-    }
-    if (leaf != ~0U) {
-        *error = (struct cpuid_policy_error){leaf, XEN_CPUID_NO_SUBLEAF, ~0U};
-        return -XEN_EINVAL;
+    for (unsigned i = 0; i < ARRAY_SIZE(limits); i++) {
+        if (limits[i].is_beyond) {
+            *error = (struct cpuid_policy_error){limits[i].leaf, limits[i].subleaf, ~0U};
+            return -XEN_EINVAL;
+        }
     }
     return 0;
 }

@@ -3,10 +3,7 @@
  * is short: one line an object, and no more objects than MAX_LINES. */
 #include <hv/debug_keys.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/grant.h>
 #include <hv/print.h>
 #include <hv/time.h>
@@ -31,26 +28,22 @@ static void show_domains(void)
 {
     unsigned lines = 0;
 
-    for (unsigned next = 0; lines < MAX_LINES;) {
-        struct domain *d = domain_get_next((domid_t)next);
-
-        if (d == NULL) {
-            return;
-        }
+    for_each_domain(d) {
         pr_info("d%u: state %u, %s, refs %u, pauses %u (control %u), frames %lu of %lu, p2m tables %lu, ports %u, "
                 "grants mapped %u",
                 d->domid, d->state, d->is_shut_down ? "shut down" : "up", d->refs, d->pause_count,
                 d->control_pause_count, d->frames_owned, d->frames_max, d->p2m.table_frames, evtchn_open_count(d),
                 grant_mapped_count(d));
         lines++;
-        for (unsigned id = 0; id < d->max_vcpus && lines < MAX_LINES; id++) {
-            if (d->vcpus[id] != NULL) {
-                show_vcpu(d->vcpus[id]);
-                lines++;
+        for_each_vcpu(d, v) {
+            if (lines++ < MAX_LINES) {
+                show_vcpu(v);
             }
         }
-        next = d->domid + 1u;
-        domain_put(d);
+        if (lines >= MAX_LINES) {
+            domain_put(d);
+            return;
+        }
     }
 }
 

@@ -11,19 +11,15 @@
  */
 #include <hv/domain.h>
 
-#include <hv/arch/cpu.h>
 #include <hv/arch/machine.h>
 #include <hv/cpuid_policy.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/grant.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 #include <xen/sched.h>
 
@@ -58,13 +54,12 @@ void domain_ref(struct domain *d)
 
 static struct domain *get_locked(domid_t domid)
 {
-    struct domain **slot = slot_of(domid);
+    struct domain **slot = slot_of(domid), *d = slot != NULL ? *slot : NULL;
 
-    if (slot == NULL || *slot == NULL) {
-        return NULL;
+    if (d != NULL) {
+        domain_ref(d);
     }
-    domain_ref(*slot);
-    return *slot;
+    return d;
 }
 
 struct domain *domain_get(domid_t domid)
@@ -106,6 +101,14 @@ struct domain *domain_get_next(domid_t domid)
     return d;
 }
 
+struct domain *domain_put_next(struct domain *d)
+{
+    struct domain *next = domain_get_next(d->domid + 1U);
+
+    domain_put(d);
+    return next;
+}
+
 /* Enters d in the table; the page of the table is made first. */
 static int table_insert(struct domain *d)
 {
@@ -143,9 +146,7 @@ static void domain_free(struct domain *d)
     cpuid_policy_free_domain(d);
     p2m_free(d);
     page_free(d->memory_map);
-    if (!mfn_is_none(d->shared_info_mfn)) {
-        frame_put(d->shared_info_mfn);
-    }
+    frame_put_any(d->shared_info_mfn);
     page_free(d);
 }
 
@@ -226,18 +227,13 @@ static int init_parts(struct domain *d)
     return rc;
 }
 
-static bool config_is_valid(const struct xen_domctl_createdomain *config)
-{
-    return config->max_vcpus != 0 && config->max_vcpus <= MAX_VCPUS;
-}
-
 int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, bool is_privileged,
                   struct domain **out)
 {
     struct domain *d;
     int rc;
 
-    if (domid >= DOMID_FIRST_RESERVED || !config_is_valid(config)) {
+    if (domid >= DOMID_FIRST_RESERVED || config->max_vcpus == 0 || config->max_vcpus > MAX_VCPUS) {
         return -XEN_EINVAL;
     }
     d = page_alloc();
@@ -307,21 +303,16 @@ void domain_update_nodes(struct domain *d)
 {
     uint32_t nodes = d->node_affinity;
 
-    for (unsigned i = 0; i < d->max_vcpus && d->node_affinity == 0; i++) {
-        nodes |= d->vcpus[i] != NULL ? vcpu_nodes(d->vcpus[i]) : 0;
+    for_each_vcpu(d, v) {
+        nodes |= d->node_affinity == 0 ? vcpu_nodes(v) : 0;
     }
     WRITE_ONCE(d->memory_nodes, nodes);
 }
 
-#define for_each_vcpu(d, v)                                                                        \
-    for (unsigned v##_i = 0; v##_i < (d)->max_vcpus; v##_i++)                                      \
-        for (struct vcpu *v = (d)->vcpus[v##_i]; v != NULL; v = NULL)
-
 void domain_pause(struct domain *d, bool sync)
 {
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         sched_sleep(v, sync);
     }
 }
@@ -331,8 +322,7 @@ void domain_unpause(struct domain *d)
     if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST) != 0) {
         return;
     }
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         sched_wake(v);
     }
 }
@@ -378,16 +368,13 @@ void domain_shutdown(struct domain *d, uint32_t reason)
         hardware_domain_shutdown(reason);
     }
     spin_lock(&d->lock);
-    if (!d->is_shutting_down) {
-        d->is_shutting_down = true;
-        if (d->shutdown_code == SHUTDOWN_CODE_NONE) {
-            d->shutdown_code = reason;
-        }
+    if (!d->is_shutting_down && d->shutdown_code == SHUTDOWN_CODE_NONE) {
+        d->shutdown_code = reason;
     }
+    d->is_shutting_down = true;
     spin_unlock(&d->lock);
 
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         vcpu_set_flag(v, VCPU_IN_SHUTDOWN);
     }
     domain_check_shutdown(d);
@@ -402,8 +389,7 @@ void domain_set_shutdown_code(struct domain *d, uint32_t reason)
 
 static bool has_running_vcpu(const struct domain *d)
 {
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         if (__atomic_load_n(&v->running_on, __ATOMIC_ACQUIRE) >= 0) {
             return true;
         }
@@ -435,8 +421,7 @@ void domain_resume(struct domain *d)
     d->is_shutting_down = d->is_shut_down = false;
     d->shutdown_code = SHUTDOWN_CODE_NONE;
     spin_unlock(&d->lock);
-    for_each_vcpu(d, v)
-    {
+    for_each_vcpu(d, v) {
         vcpu_clear_flag(v, VCPU_IN_SHUTDOWN);
     }
 }
@@ -457,33 +442,23 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* What a vCPU pins of the domain's memory. */
-static void release_vcpu_areas(struct domain *d)
-{
-    for_each_vcpu(d, v)
-    {
-        vcpu_release_areas(v);
-    }
-}
-
 int domain_destroy(struct domain *d)
 {
+    enum domain_state before;
     int rc;
 
     if (d->is_hardware) {
         return -XEN_EINVAL;
     }
     spin_lock(&d->lock);
-    if (d->state == DOMAIN_DEAD) {
-        spin_unlock(&d->lock);
+    before = d->state;
+    d->state = before == DOMAIN_ALIVE ? DOMAIN_DYING : before;
+    spin_unlock(&d->lock);
+    if (before == DOMAIN_DEAD) {
         return 0;
     }
-    if (d->state == DOMAIN_ALIVE) {
-        d->state = DOMAIN_DYING;
-        spin_unlock(&d->lock);
+    if (before == DOMAIN_ALIVE) {
         domain_pause(d, true); /* for ever */
-    } else {
-        spin_unlock(&d->lock);
     }
 
     rc = evtchn_close_all(d);
@@ -491,7 +466,9 @@ int domain_destroy(struct domain *d)
     if (rc != 0) {
         return rc;
     }
-    release_vcpu_areas(d);
+    for_each_vcpu(d, v) {
+        vcpu_release_areas(v);
+    }
     rc = p2m_teardown(d);
     if (rc != 0) {
         return rc;

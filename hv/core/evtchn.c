@@ -12,10 +12,8 @@
  */
 #include "evtchn_ports.h"
 
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 /* Ports looked at by one call of evtchn_close_all. */
 #define CLOSE_BATCH 512U
@@ -103,11 +101,8 @@ static int grow(struct evtchn_ports *ports)
 
     if (*page == NULL) {
         *page = page_alloc();
-        if (*page == NULL) {
-            return -XEN_ENOMEM;
-        }
     }
-    new = page_alloc();
+    new = *page != NULL ? page_alloc() : NULL;
     if (new == NULL) {
         return -XEN_ENOMEM;
     }
@@ -212,20 +207,31 @@ uint32_t evtchn_open_count(const struct domain *d)
 
 /* --- Opening ------------------------------------------------------------------------------------- */
 
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
+/* A port without a peer; remote: who may bind to it. */
+static int open_single(struct domain *d, enum port_state state, uint32_t vcpu, domid_t remote, uint32_t *port)
 {
-    struct evtchn_port *p;
     int rc;
 
     spin_lock(&d->evtchn->lock);
     rc = port_find(d, port);
     if (rc == 0) {
-        p = port_open(d, *port, PORT_UNBOUND, 0);
+        struct evtchn_port *p = port_open(d, *port, state, vcpu);
+
         p->remote_domid = remote;
         spin_unlock(&p->lock);
     }
     spin_unlock(&d->evtchn->lock);
     return rc;
+}
+
+int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
+{
+    return open_single(d, PORT_UNBOUND, 0, remote, port);
+}
+
+int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
+{
+    return domain_vcpu(d, vcpu) != NULL ? open_single(d, PORT_IPI, vcpu, 0, port) : -XEN_ENOENT;
 }
 
 /* Both EVTCHN locks held. */
@@ -301,22 +307,6 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
         p->virq = virq;
         spin_unlock(&p->lock);
         WRITE_ONCE(v->virq_to_port[virq], *port);
-    }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
-}
-
-int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
-{
-    int rc;
-
-    if (domain_vcpu(d, vcpu) == NULL) {
-        return -XEN_ENOENT;
-    }
-    spin_lock(&d->evtchn->lock);
-    rc = port_find(d, port);
-    if (rc == 0) {
-        spin_unlock(&port_open(d, *port, PORT_IPI, vcpu)->lock);
     }
     spin_unlock(&d->evtchn->lock);
     return rc;
@@ -431,27 +421,7 @@ static bool is_closed(struct evtchn_ports *ports)
     return is_closed;
 }
 
-int evtchn_close_all(struct domain *d)
-{
-    int rc;
-
-    if (d->evtchn == NULL || is_closed(d->evtchn)) {
-        return 0;
-    }
-    rc = close_some(d);
-    if (rc != 0) {
-        return rc;
-    }
-    spin_lock(&d->evtchn->lock);
-    if (d->evtchn->open_count == 0) {
-        evtchn_fifo_destroy(d);
-    } else {
-        rc = -XEN_ERESTART; /* an unfinished reset had begun in the middle: once more from the start */
-    }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
-}
-
+/* Ports opened meanwhile are the guest's own race; the layout changes only when none is left. */
 int evtchn_reset(struct domain *d)
 {
     int rc = close_some(d);
@@ -460,12 +430,23 @@ int evtchn_reset(struct domain *d)
         return rc;
     }
     spin_lock(&d->evtchn->lock);
-    /* Ports opened meanwhile are the guest's own race; the layout changes only when none is left. */
     if (d->evtchn->open_count == 0) {
         evtchn_fifo_destroy(d);
     }
     spin_unlock(&d->evtchn->lock);
     return 0;
+}
+
+int evtchn_close_all(struct domain *d)
+{
+    int rc;
+
+    if (d->evtchn == NULL || is_closed(d->evtchn)) {
+        return 0;
+    }
+    rc = evtchn_reset(d);
+    /* If an unfinished reset had begun in the middle: once more from the start. */
+    return rc == 0 && !is_closed(d->evtchn) ? -XEN_ERESTART : rc;
 }
 
 /* --- Using --------------------------------------------------------------------------------------- */
@@ -661,9 +642,7 @@ void evtchn_free_domain(struct domain *d)
         page_free(evtchn_port_at(ports, n));
     }
     for (unsigned i = 0; i < PORT_DIRECTORY_SIZE; i++) {
-        if (ports->directory[i] != NULL) {
-            page_free(ports->directory[i]);
-        }
+        page_free(ports->directory[i]);
     }
     d->evtchn = NULL;
     page_free(ports);

@@ -28,18 +28,18 @@ static unsigned long *mask_map(const struct domain *d)
     return d->is_32bit ? pending_map(d) + COMPAT_PORTS / BITS_PER_LONG : d->shared_info->evtchn_mask;
 }
 
+static uint32_t *compat_selector(const struct vcpu *v)
+{
+    return (uint32_t *)((char *)v->vcpu_info + COMPAT_SELECTOR_OFFSET);
+}
+
 /* Sets the selector bit of port n; returns whether it was set before. */
 static bool select_port(struct vcpu *v, uint32_t n)
 {
-    uint32_t *compat;
-    uint32_t bit;
+    uint32_t bit = 1u << (n / COMPAT_WORD_BITS % COMPAT_WORD_BITS);
 
-    if (!v->domain->is_32bit) {
-        return bit_test_and_set_atomic(&v->vcpu_info->evtchn_pending_sel, n / BITS_PER_LONG);
-    }
-    compat = (uint32_t *)((char *)v->vcpu_info + COMPAT_SELECTOR_OFFSET);
-    bit = 1u << (n / COMPAT_WORD_BITS % COMPAT_WORD_BITS);
-    return __atomic_fetch_or(compat, bit, __ATOMIC_SEQ_CST) & bit;
+    return v->domain->is_32bit ? __atomic_fetch_or(compat_selector(v), bit, __ATOMIC_SEQ_CST) & bit
+                               : bit_test_and_set_atomic(&v->vcpu_info->evtchn_pending_sel, n / BITS_PER_LONG);
 }
 
 static void notify(struct domain *d, uint32_t n, const struct evtchn_port *p)
@@ -76,10 +76,7 @@ bool evtchn_2l_is_pending(const struct domain *d, uint32_t n)
 
 void evtchn_2l_unmask(struct domain *d, uint32_t n, const struct evtchn_port *p)
 {
-    if (n >= evtchn_2l_port_limit(d)) {
-        return;
-    }
-    if (bit_test_and_clear_atomic(mask_map(d), n) && bit_test(pending_map(d), n)) {
+    if (n < evtchn_2l_port_limit(d) && bit_test_and_clear_atomic(mask_map(d), n) && bit_test(pending_map(d), n)) {
         notify(d, n, p);
     }
 }
@@ -87,9 +84,7 @@ void evtchn_2l_unmask(struct domain *d, uint32_t n, const struct evtchn_port *p)
 void evtchn_2l_renotify(struct vcpu *v)
 {
     if (v->domain->is_32bit) {
-        uint32_t *compat = (uint32_t *)((char *)v->vcpu_info + COMPAT_SELECTOR_OFFSET);
-
-        __atomic_store_n(compat, ~0u, __ATOMIC_SEQ_CST);
+        __atomic_store_n(compat_selector(v), ~0u, __ATOMIC_SEQ_CST);
     } else {
         __atomic_store_n(&v->vcpu_info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
     }

@@ -10,7 +10,6 @@
  */
 #pragma once
 
-#include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/vcpu.h>
 

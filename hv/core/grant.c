@@ -7,11 +7,8 @@
  */
 #include "grant_entries.h"
 
-#include <hv/arch/cpu.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define ENTRY_TRIES 8U
 
@@ -50,6 +47,16 @@ static struct grant_use *use_of(const struct grant_table *t, uint32_t ref)
     return &t->uses[ref / GRANT_USES_PER_PAGE][ref % GRANT_USES_PER_PAGE];
 }
 
+static uint32_t *users_of(struct grant_use *use, bool is_write)
+{
+    return is_write ? &use->writers : &use->readers;
+}
+
+static bool is_in_use(const struct grant_use *use)
+{
+    return use->readers + use->writers != 0;
+}
+
 /* Whether the header permits the use. */
 static bool header_permits(const struct grant_table *t, uint32_t header, domid_t grantee, bool is_write,
                            bool is_part_fine)
@@ -85,15 +92,9 @@ static bool mark_v1(const struct grant_table *t, uint32_t ref, domid_t grantee, 
 
 static void unmark(const struct grant_table *t, uint32_t ref, const struct grant_use *use)
 {
-    uint16_t gone = 0;
+    uint16_t gone = (use->writers == 0 ? GTF_writing : 0) | (is_in_use(use) ? 0 : GTF_reading);
 
-    if (ref >= ref_count(t)) {
-        return; /* the granter died and its table is gone: see grant_release_table */
-    }
-    if (use->writers == 0) {
-        gone = use->readers == 0 ? GTF_reading | GTF_writing : GTF_writing;
-    }
-    if (gone == 0) {
+    if (ref >= ref_count(t) || gone == 0) { /* beyond: the granter died and its table is gone, see grant_release_table */
         return;
     }
     if (t->version == 1) {
@@ -165,7 +166,7 @@ static int16_t hold_frame(struct domain *granter, uint32_t ref, uint32_t header,
     if (!read_grant(t, ref, header, &frame, hold)) {
         return GNTST_general_error;
     }
-    if (use->readers + use->writers != 0) {
+    if (is_in_use(use)) {
         if (use->domid != grantee) {
             return GNTST_general_error; /* the granter gave a busy entry to another */
         }
@@ -179,11 +180,7 @@ static int16_t hold_frame(struct domain *granter, uint32_t ref, uint32_t header,
         use->mfn = (uint32_t)hold->mfn.n;
         use->domid = grantee;
     }
-    if (is_write) {
-        use->writers++;
-    } else {
-        use->readers++;
-    }
+    ++*users_of(use, is_write);
     return GNTST_okay;
 }
 
@@ -220,12 +217,8 @@ void grant_unhold(struct domain *granter, uint32_t ref, bool is_write)
 
     spin_lock(&t->lock);
     use = use_of(t, ref);
-    BUG_ON((is_write ? use->writers : use->readers) == 0);
-    if (is_write) {
-        use->writers--;
-    } else {
-        use->readers--;
-    }
+    BUG_ON(*users_of(use, is_write) == 0);
+    --*users_of(use, is_write);
     unmark(t, ref, use);
     spin_unlock(&t->lock);
 }
@@ -304,39 +297,22 @@ int grant_grow(struct domain *d, uint32_t frame_count)
     return rc;
 }
 
-int grant_get_shared_frame(struct domain *d, uint64_t idx, mfn_t *frame)
+int grant_get_frame(struct domain *d, uint64_t idx, bool is_status, mfn_t *frame)
 {
     struct grant_table *t = d->grants;
-    int rc = idx < GRANT_MAX_FRAMES ? grant_grow(d, (uint32_t)idx + 1) : -XEN_EINVAL;
+    const uint32_t *count = is_status ? &t->status_count : &t->frame_count;
+    int rc = 0;
 
-    if (rc != 0) {
-        return rc;
-    }
     spin_lock(&t->lock);
-    if (idx < t->frame_count) {
-        *frame = virt_to_mfn(t->frames[idx]);
+    if (d->state != DOMAIN_ALIVE || (is_status ? t->version != 2 : idx >= t->max_frames)) {
+        rc = -XEN_EINVAL;
+    }
+    while (rc == 0 && idx >= *count) {
+        rc = t->frame_count < t->max_frames ? grow_one(d) : -XEN_EINVAL;
+    }
+    if (rc == 0) {
+        *frame = virt_to_mfn(is_status ? (void *)t->status[idx] : t->frames[idx]);
         frame_ref(*frame);
-    } else {
-        rc = -XEN_EINVAL; /* died meanwhile */
-    }
-    spin_unlock(&t->lock);
-    return rc;
-}
-
-int grant_get_status_frame(struct domain *d, uint64_t idx, mfn_t *frame)
-{
-    struct grant_table *t = d->grants;
-    int rc = -XEN_EINVAL;
-
-    spin_lock(&t->lock);
-    if (t->version == 2 && d->state == DOMAIN_ALIVE) {
-        while (idx >= t->status_count && t->frame_count < t->max_frames && grow_one(d) == 0) {
-        }
-        if (idx < t->status_count) {
-            *frame = virt_to_mfn(t->status[idx]);
-            frame_ref(*frame);
-            rc = 0;
-        }
     }
     spin_unlock(&t->lock);
     return rc;
@@ -362,12 +338,8 @@ uint32_t grant_get_version(const struct domain *d)
 
 static bool is_any_in_use(const struct grant_table *t)
 {
-    uint32_t count = ref_count(t);
-
-    for (uint32_t ref = 0; ref < count; ref++) {
-        const struct grant_use *use = use_of(t, ref);
-
-        if (use->readers + use->writers != 0) {
+    for (uint32_t ref = 0; ref < ref_count(t); ref++) {
+        if (is_in_use(use_of(t, ref))) {
             return true;
         }
     }
@@ -445,7 +417,7 @@ int16_t grant_swap(struct domain *d, uint32_t a, uint32_t b)
     spin_lock(&t->lock);
     if (a >= ref_count(t) || b >= ref_count(t)) {
         status = GNTST_bad_gntref;
-    } else if (use_of(t, a)->readers + use_of(t, a)->writers + use_of(t, b)->readers + use_of(t, b)->writers) {
+    } else if (is_in_use(use_of(t, a)) || is_in_use(use_of(t, b))) {
         status = GNTST_eagain;
     } else if (a != b && t->version == 1) {
         struct grant_entry_v1 saved = *entry_v1(t, a);

@@ -7,8 +7,6 @@
 #include "grant_entries.h"
 
 #include <hv/arch/cpu.h>
-#include <hv/frame.h>
-#include <hv/string.h>
 
 /* One side of a copy, with what it holds. */
 struct copy_end {

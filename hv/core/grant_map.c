@@ -8,7 +8,6 @@
 #include "grant_entries.h"
 
 #include <hv/arch/cpu.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 
@@ -114,18 +113,6 @@ static int16_t check_map_flags(uint32_t flags)
     return GNTST_okay;
 }
 
-static int16_t status_of_map_error(int rc)
-{
-    switch (rc) {
-    case 0:
-        return GNTST_okay;
-    case -XEN_ENOMEM:
-        return GNTST_no_space;
-    default:
-        return GNTST_bad_virt_addr;
-    }
-}
-
 /* Holds the entry and puts its frame into the mapper's p2m. */
 static int16_t map_frame(struct domain *mapper, struct domain *granter,
                          const struct gnttab_map_grant_ref *op, mfn_t *m)
@@ -133,17 +120,19 @@ static int16_t map_frame(struct domain *mapper, struct domain *granter,
     bool is_write = !(op->flags & GNTMAP_readonly);
     struct grant_hold hold;
     int16_t status = grant_hold(granter, op->ref, mapper->domid, is_write, false, &hold);
+    int rc;
 
     if (status != GNTST_okay) {
         return status;
     }
-    status = status_of_map_error(p2m_grant_map(mapper, gfn(op->host_addr >> PAGE_SHIFT), hold.mfn, is_write));
-    if (status != GNTST_okay) {
+    *m = hold.mfn;
+    rc = p2m_grant_map(mapper, gfn(op->host_addr >> PAGE_SHIFT), hold.mfn, is_write);
+    if (rc != 0) {
         grant_unhold(granter, op->ref, is_write);
         frame_put(hold.mfn);
+        return rc == -XEN_ENOMEM ? GNTST_no_space : GNTST_bad_virt_addr;
     }
-    *m = hold.mfn;
-    return status;
+    return GNTST_okay;
 }
 
 void grant_map(struct domain *mapper, struct domain *granter, struct gnttab_map_grant_ref *op)
@@ -248,9 +237,7 @@ static void unmap_finish(struct domain *mapper, const struct unmapped *taken, un
     p2m_flush(mapper);
     for (unsigned i = 0; i < count; i++) {
         grant_unhold(taken[i].granter, taken[i].ref, taken[i].is_write);
-        if (!mfn_is_none(taken[i].mfn)) {
-            frame_put(taken[i].mfn);
-        }
+        frame_put_any(taken[i].mfn);
         domain_put(taken[i].granter);
         track_release(mapper->grants, taken[i].handle);
     }
@@ -281,34 +268,33 @@ int grant_release_mappings(struct domain *d)
 {
     struct grant_table *t = d->grants;
     struct unmapped taken[GRANT_BATCH];
-    unsigned taken_count = 0, looked_at = 0;
-    bool is_end = false;
+    unsigned taken_count = 0;
+    struct grant_track *track = NULL;
 
     if (t == NULL) {
         return 0;
     }
-    while (taken_count < GRANT_BATCH && looked_at++ < GRANT_TRACKS_PER_PAGE && !is_end) {
-        struct grant_track *track;
-        bool is_mapped = false;
+    for (unsigned n = 0; taken_count < GRANT_BATCH && n < GRANT_TRACKS_PER_PAGE; n++) {
+        bool is_mapped;
         gfn_t frame;
 
         spin_lock(&t->track_lock);
         track = track_at(t, t->release_next);
-        is_end = track == NULL;
-        if (!is_end) {
-            is_mapped = track->flags != 0;
-            if (is_mapped) {
-                track_take(track, t->release_next, &taken[taken_count], &frame);
-            }
-            t->release_next++;
+        is_mapped = track != NULL && track->flags != 0;
+        if (is_mapped) {
+            track_take(track, t->release_next, &taken[taken_count], &frame);
         }
+        t->release_next += track != NULL;
         spin_unlock(&t->track_lock);
         if (is_mapped) {
             unmap_remove(d, &taken[taken_count++], frame);
         }
+        if (track == NULL) {
+            break;
+        }
     }
     unmap_finish(d, taken, taken_count);
-    if (!is_end) {
+    if (track != NULL) {
         return -XEN_ERESTART;
     }
     grant_release_table(d);

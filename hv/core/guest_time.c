@@ -4,10 +4,7 @@
  * the host's plus a fixed offset, and its TSC the host's plus a fixed offset, so what is
  * written stays true for as long as neither offset changes.
  */
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/string.h>
+#include <hv/arch/context.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 
@@ -56,6 +53,15 @@ void time_update_vcpu(struct vcpu *v)
         write_time((void *)((char *)mfn_to_virt(v->time_area_mfn) + (v->time_area & (PAGE_SIZE - 1))), &info);
     }
     spin_unlock(&v->time_lock);
+}
+
+void time_set_tsc_offset(struct domain *d, uint64_t offset)
+{
+    d->tsc_offset = offset;
+    for_each_vcpu(d, v) {
+        arch_vcpu_set_tsc_offset(v);
+        time_update_vcpu(v);
+    }
 }
 
 void time_update_wallclock(struct domain *d)

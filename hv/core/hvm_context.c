@@ -7,23 +7,19 @@
 #include <hv/hvm_context.h>
 
 #include <hv/arch/context.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 
-/* A record of a vCPU. save returns the length (0: nothing to save); check is asked before load. */
+/* A record of a vCPU. */
 struct record_type {
     uint16_t code;
+    bool is_of_up; /* a vCPU that is down has none, and the load leaves it down */
     uint32_t min_length, max_length;
-    uint32_t (*save)(struct vcpu *v, uint64_t now_tsc, void *body);
-    bool (*check)(const void *body, uint32_t length);
-    void (*load)(struct vcpu *v, const void *body, uint32_t length);
+    hvm_record_save_fn *save;   /* NULL: never saved */
+    hvm_record_check_fn *check; /* asked before load; NULL: all contents do */
+    hvm_record_load_fn *load;   /* NULL: has no effect */
 };
 
 /* A descriptor and the largest body, in one page. */
@@ -34,157 +30,26 @@ struct record {
 
 _Static_assert(sizeof(struct record) == PAGE_SIZE, "allocated as one page");
 
-/* --- CPU ----------------------------------------------------------------------------------------- */
-
-static uint32_t save_cpu(struct vcpu *v, uint64_t now_tsc, void *body)
-{
-    /* A vCPU that is down has no record, and the load leaves it down. */
-    if (vcpu_has_flag(v, VCPU_DOWN)) {
-        return 0;
-    }
-    arch_vcpu_save(v, now_tsc, body);
-    return sizeof(struct hvm_hw_cpu);
-}
-
-static bool check_cpu(const void *body, uint32_t length)
-{
-    (void)length;
-    return arch_vcpu_check(body);
-}
+/* --- What is more than the parts do ---------------------------------------------------------------- */
 
 /* The guest's TSC goes on from the value saved; 0 says nothing. All vCPUs share one offset: vCPU 0's. */
-static void load_tsc(struct vcpu *v, uint64_t tsc)
-{
-    struct domain *d = v->domain;
-
-    if (v->id != 0 || tsc == 0) {
-        return;
-    }
-    d->tsc_offset = tsc - arch_read_tsc();
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpus[i] != NULL) {
-            arch_vcpu_set_tsc_offset(d->vcpus[i]);
-            time_update_vcpu(d->vcpus[i]);
-        }
-    }
-}
-
 static void load_cpu(struct vcpu *v, const void *body, uint32_t length)
 {
-    const struct hvm_hw_cpu *cpu = body;
+    uint64_t tsc = ((const struct hvm_hw_cpu *)body)->tsc;
 
-    (void)length;
-    arch_vcpu_load(v, cpu);
-    load_tsc(v, cpu->tsc);
+    arch_vcpu_load(v, body, length);
+    if (v->id == 0 && tsc != 0) {
+        time_set_tsc_offset(v->domain, tsc - arch_read_tsc());
+    }
     v->is_initialised = true;
     vcpu_clear_flag(v, VCPU_WAIT_SIPI);
     vcpu_clear_flag(v, VCPU_DOWN);
 }
 
-/* --- Local APIC ---------------------------------------------------------------------------------- */
-
-static uint32_t save_lapic(struct vcpu *v, uint64_t now_tsc, void *body)
-{
-    (void)now_tsc;
-    vlapic_save(v, body);
-    return sizeof(struct hvm_hw_lapic);
-}
-
-static bool check_lapic(const void *body, uint32_t length)
-{
-    (void)length;
-    return vlapic_check(body);
-}
-
-static void load_lapic(struct vcpu *v, const void *body, uint32_t length)
-{
-    (void)length;
-    vlapic_load(v, body);
-}
-
-static uint32_t save_lapic_regs(struct vcpu *v, uint64_t now_tsc, void *body)
-{
-    (void)now_tsc;
-    vlapic_save_regs(v, body);
-    return sizeof(struct hvm_hw_lapic_regs);
-}
-
-static bool check_nothing(const void *body, uint32_t length)
-{
-    (void)body;
-    (void)length;
-    return true;
-}
-
-static void load_lapic_regs(struct vcpu *v, const void *body, uint32_t length)
-{
-    (void)length;
-    vlapic_load_regs(v, body);
-}
-
-/* --- Memory types and extended state ------------------------------------------------------------- */
-
-static uint32_t save_mtrr(struct vcpu *v, uint64_t now_tsc, void *body)
-{
-    (void)now_tsc;
-    arch_vcpu_save_mtrr(v, body);
-    return sizeof(struct hvm_hw_mtrr);
-}
-
-static bool check_mtrr(const void *body, uint32_t length)
-{
-    (void)length;
-    return arch_vcpu_check_mtrr(body);
-}
-
-static void load_mtrr(struct vcpu *v, const void *body, uint32_t length)
-{
-    (void)length;
-    arch_vcpu_load_mtrr(v, body);
-}
-
-static uint32_t save_xsave(struct vcpu *v, uint64_t now_tsc, void *body)
-{
-    (void)now_tsc;
-    if (vcpu_has_flag(v, VCPU_DOWN) || arch_vcpu_xsave_size() == 0) {
-        return 0;
-    }
-    arch_vcpu_save_xsave(v, body);
-    return (uint32_t)arch_vcpu_xsave_size();
-}
-
-static bool check_xsave(const void *body, uint32_t length)
-{
-    return arch_vcpu_check_xsave(body, length);
-}
-
-static void load_xsave(struct vcpu *v, const void *body, uint32_t length)
-{
-    arch_vcpu_load_xsave(v, body, length);
-}
-
-/* --- MSRs ---------------------------------------------------------------------------------------- */
-
 /* TSC_ADJUST is not offered to guests: it is 0 and stays 0. */
-static uint32_t save_none(struct vcpu *v, uint64_t now_tsc, void *body)
-{
-    (void)v;
-    (void)now_tsc;
-    (void)body;
-    return 0;
-}
-
 static bool check_tsc_adjust(const void *body, uint32_t length)
 {
-    (void)length;
     return ((const struct hvm_tsc_adjust *)body)->tsc_adjust == 0;
-}
-
-static void load_none(struct vcpu *v, const void *body, uint32_t length)
-{
-    (void)v;
-    (void)body;
-    (void)length;
 }
 
 /* Every MSR that guests have and that lasts is in the CPU record; of others only the value that they
@@ -209,7 +74,6 @@ static void load_msrs(struct vcpu *v, const void *body, uint32_t length)
 {
     const struct hvm_msr *msrs = body;
 
-    (void)length;
     for (uint32_t i = 0; i < msrs->count; i++) {
         if (msrs->msr[i].index == MSR_TSC_AUX) {
             v->arch.tsc_aux = msrs->msr[i].val;
@@ -219,19 +83,19 @@ static void load_msrs(struct vcpu *v, const void *body, uint32_t length)
 
 /* --- The table ----------------------------------------------------------------------------------- */
 
-#define EXACTLY(type) sizeof(type), sizeof(type)
+#define EXACTLY(type) sizeof(struct type), sizeof(struct type)
+#define BODY_MAX      sizeof(((struct record *)0)->body)
 
 /* In the order in which they are written. */
 static const struct record_type types[] = {
-    {HVM_SAVE_CODE(CPU), EXACTLY(struct hvm_hw_cpu), save_cpu, check_cpu, load_cpu},
-    {HVM_SAVE_CODE(LAPIC), EXACTLY(struct hvm_hw_lapic), save_lapic, check_lapic, load_lapic},
-    {HVM_SAVE_CODE(LAPIC_REGS), EXACTLY(struct hvm_hw_lapic_regs), save_lapic_regs, check_nothing,
-     load_lapic_regs},
-    {HVM_SAVE_CODE(MTRR), EXACTLY(struct hvm_hw_mtrr), save_mtrr, check_mtrr, load_mtrr},
-    {CPU_XSAVE_CODE, sizeof(struct hvm_hw_cpu_xsave), sizeof(((struct record *)0)->body), save_xsave,
-     check_xsave, load_xsave},
-    {HVM_SAVE_CODE(TSC_ADJUST), EXACTLY(struct hvm_tsc_adjust), save_none, check_tsc_adjust, load_none},
-    {CPU_MSR_CODE, sizeof(uint32_t), sizeof(((struct record *)0)->body), save_none, check_msrs, load_msrs},
+    {HVM_SAVE_CODE(CPU), true, EXACTLY(hvm_hw_cpu), arch_vcpu_save, arch_vcpu_check, load_cpu},
+    {HVM_SAVE_CODE(LAPIC), false, EXACTLY(hvm_hw_lapic), vlapic_save, vlapic_check, vlapic_load},
+    {HVM_SAVE_CODE(LAPIC_REGS), false, EXACTLY(hvm_hw_lapic_regs), vlapic_save_regs, NULL, vlapic_load_regs},
+    {HVM_SAVE_CODE(MTRR), false, EXACTLY(hvm_hw_mtrr), arch_vcpu_save_mtrr, arch_vcpu_check_mtrr, arch_vcpu_load_mtrr},
+    {CPU_XSAVE_CODE, true, sizeof(struct hvm_hw_cpu_xsave), BODY_MAX, arch_vcpu_save_xsave, arch_vcpu_check_xsave,
+     arch_vcpu_load_xsave},
+    {HVM_SAVE_CODE(TSC_ADJUST), false, EXACTLY(hvm_tsc_adjust), NULL, check_tsc_adjust, NULL},
+    {CPU_MSR_CODE, false, sizeof(uint32_t), BODY_MAX, NULL, check_msrs, load_msrs},
 };
 
 static const struct record_type *type_of(unsigned code)
@@ -260,48 +124,47 @@ static void fill_header(struct hvm_save_header *header)
 size_t hvm_context_size(const struct domain *d)
 {
     const size_t descriptor = sizeof(struct hvm_save_descriptor);
-    size_t vcpu_size = 5 * descriptor + sizeof(struct hvm_hw_cpu) + sizeof(struct hvm_hw_lapic) +
-                       sizeof(struct hvm_hw_lapic_regs) + sizeof(struct hvm_hw_mtrr) +
-                       arch_vcpu_xsave_size();
-    size_t size = descriptor + sizeof(struct hvm_save_header) + descriptor;
+    size_t size = descriptor + sizeof(struct hvm_save_header) + descriptor, vcpu_size = 0;
 
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        size += d->vcpus[i] != NULL ? vcpu_size : 0;
+    for (unsigned t = 0; t < ARRAY_SIZE(types); t++) {
+        size_t most = types[t].max_length == BODY_MAX ? arch_vcpu_xsave_size() : types[t].max_length;
+
+        vcpu_size += types[t].save != NULL ? descriptor + most : 0;
+    }
+    for_each_vcpu(d, v) {
+        size += vcpu_size;
     }
     return size;
 }
 
-/* Fills in the record; false when the vCPU has none of this type. */
-static bool save_record(const struct record_type *type, struct vcpu *v, uint64_t now_tsc, struct record *record)
+/* Writes a record of this type into body; its length, 0 when the vCPU has none. */
+static uint32_t save_body(const struct record_type *type, struct vcpu *v, uint64_t now_tsc, void *body)
 {
-    uint32_t length = type->save(v, now_tsc, record->body);
+    bool has_none = type->save == NULL || (type->is_of_up && vcpu_has_flag(v, VCPU_DOWN));
 
-    record->descriptor = (struct hvm_save_descriptor){type->code, (uint16_t)v->id, length};
-    return length != 0;
+    return has_none ? 0 : type->save(v, now_tsc, body);
 }
 
 static int save_all(struct domain *d, struct record *record,
                     int (*put)(void *data, const void *bytes, size_t size), void *data)
 {
+    struct hvm_save_descriptor *descriptor = &record->descriptor;
     uint64_t now_tsc = arch_read_tsc();
     int rc;
 
-    record->descriptor = (struct hvm_save_descriptor){HVM_SAVE_CODE(HEADER), 0, HVM_SAVE_LENGTH(HEADER)};
+    *descriptor = (struct hvm_save_descriptor){HVM_SAVE_CODE(HEADER), 0, HVM_SAVE_LENGTH(HEADER)};
     fill_header((struct hvm_save_header *)record->body);
-    rc = put(data, record, sizeof(record->descriptor) + record->descriptor.length);
-
+    rc = put(data, record, sizeof(*descriptor) + descriptor->length);
     for (unsigned t = 0; t < ARRAY_SIZE(types); t++) {
-        for (unsigned i = 0; i < d->max_vcpus && rc == 0; i++) {
-            if (d->vcpus[i] != NULL && save_record(&types[t], d->vcpus[i], now_tsc, record)) {
-                rc = put(data, record, sizeof(record->descriptor) + record->descriptor.length);
-            }
+        for_each_vcpu(d, v) {
+            uint32_t length = rc == 0 ? save_body(&types[t], v, now_tsc, record->body) : 0;
+
+            *descriptor = (struct hvm_save_descriptor){types[t].code, (uint16_t)v->id, length};
+            rc = length != 0 ? put(data, record, sizeof(*descriptor) + length) : rc;
         }
     }
-    if (rc == 0) {
-        record->descriptor = (struct hvm_save_descriptor){HVM_SAVE_CODE(END), 0, 0};
-        rc = put(data, record, sizeof(record->descriptor));
-    }
-    return rc;
+    *descriptor = (struct hvm_save_descriptor){HVM_SAVE_CODE(END), 0, 0};
+    return rc != 0 ? rc : put(data, record, sizeof(*descriptor));
 }
 
 int hvm_context_save(struct domain *d, int (*put)(void *data, const void *bytes, size_t size), void *data)
@@ -327,7 +190,7 @@ int hvm_context_save_one(struct domain *d, unsigned type, unsigned instance, voi
         fill_header(buffer);
         return HVM_SAVE_LENGTH(HEADER);
     }
-    length = t != NULL && v != NULL ? t->save(v, arch_read_tsc(), buffer) : 0;
+    length = t != NULL && v != NULL ? save_body(t, v, arch_read_tsc(), buffer) : 0;
     return length != 0 ? (int)length : -XEN_ENOENT;
 }
 
@@ -382,10 +245,11 @@ static int take_record(struct loader *l, bool is_trial)
     struct vcpu *v = domain_vcpu(l->domain, descriptor->instance);
 
     if (type == NULL || v == NULL || descriptor->length < type->min_length ||
-        descriptor->length > type->max_length || !type->check(l->record->body, descriptor->length)) {
+        descriptor->length > type->max_length ||
+        (type->check != NULL && !type->check(l->record->body, descriptor->length))) {
         return -XEN_EINVAL;
     }
-    if (!is_trial) {
+    if (!is_trial && type->load != NULL) {
         type->load(v, l->record->body, descriptor->length);
     }
     return 0;

@@ -9,12 +9,7 @@
  */
 #include <hv/sched.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/lock.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <hv/timer.h>
 #include <hv/trace.h>
 #include <hv/vcpu.h>
 
@@ -35,7 +30,6 @@ static struct timer slice_timers[MAX_CPUS];
 
 static void slice_over(void *data)
 {
-    (void)data;
     __atomic_fetch_or(&this_cpu()->work, CPU_WORK_SCHED, __ATOMIC_SEQ_CST);
 }
 

@@ -3,7 +3,6 @@
 #include <hv/timer.h>
 
 #include <hv/arch/cpu.h>
-#include <hv/lock.h>
 #include <hv/time.h>
 
 #define NEVER (~0UL)

@@ -8,14 +8,8 @@
  */
 #include <hv/trace.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/bitmap.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
 
 #define MAX_FRAMES  4096U /* of all rings together: what is scrubbed in one hypercall */
 #define EVENT_CLASS 16U   /* of an event and of the mask: bits 27:16 the class, 15:12 the subclass */
@@ -195,12 +189,11 @@ static int make_rings(unsigned order)
         info_order++;
     }
     info_frame = frame_alloc_hv(info_order, NODE_ANY);
-    while (!mfn_is_none(info_frame) && made < cpu_count) {
+    for (; !mfn_is_none(info_frame) && made < cpu_count; made++) {
         frames[made] = frame_alloc_hv(order, cpus[made]->node);
         if (mfn_is_none(frames[made])) {
             break;
         }
-        made++;
     }
     if (made < cpu_count) {
         while (made > 0) {

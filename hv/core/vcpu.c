@@ -2,14 +2,9 @@
 /* vCPUs: making them, stopping and waking them, and their runstate as the guest may read it. */
 #include <hv/vcpu.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/p2m.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/trace.h>
 #include <hv/vlapic.h>
@@ -101,9 +96,7 @@ void vcpu_release_areas(struct vcpu *v)
     v->vcpu_info = &unregistered_info;
     spin_unlock(&v->time_lock);
     for (unsigned i = 0; i < ARRAY_SIZE(pinned); i++) {
-        if (!mfn_is_none(pinned[i])) {
-            frame_put(pinned[i]);
-        }
+        frame_put_any(pinned[i]);
     }
 }
 
@@ -183,13 +176,13 @@ void vcpu_evtchn_upcall(struct vcpu *v)
     vcpu_kick(v); /* whatever the vLAPIC thinks of the vector, SCHEDOP_block ends with the event */
 }
 
-/* The CPU that runs v's guest code now; NULL if none does. */
+/* The other CPU that runs v's guest code now; NULL if none does. */
 static struct cpu *guest_cpu(const struct vcpu *v)
 {
     int cpu = READ_ONCE(v->running_on);
     struct cpu *c = cpu >= 0 ? cpus[cpu] : NULL;
 
-    return c != NULL && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) && READ_ONCE(c->current) == v ? c : NULL;
+    return c != NULL && c != this_cpu() && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) && READ_ONCE(c->current) == v ? c : NULL;
 }
 
 void vcpu_start_flush(struct vcpu *v)
@@ -225,25 +218,15 @@ static void write_area(struct vcpu *v, size_t offset, const void *data, size_t s
     }
 }
 
-/* All of it in the layout that the guest registered. */
-static void write_runstate(struct vcpu *v, const struct vcpu_runstate_info *info)
-{
-    char narrow[GUEST_NARROW_MAX];
-
-    if (v->runstate_is_narrow) {
-        write_area(v, 0, narrow, guest_struct_narrow(narrow, info, LAYOUT_RUNSTATE));
-    } else {
-        write_area(v, 0, info, sizeof(*info));
-    }
-}
-
-/* With VMASST_TYPE_runstate_update_flag the guest can see that an update is under way (xen/vcpu.h). */
+/* All of it in the layout that the guest registered. With VMASST_TYPE_runstate_update_flag the guest can see that an
+ * update is under way (xen/vcpu.h): the flag is written before and taken back after. */
 static void publish_locked(struct vcpu *v)
 {
     struct vcpu_runstate_info info = v->runstate;
     bool is_flagged = v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag);
     const size_t entry_offset =
         v->runstate_is_narrow ? sizeof(uint32_t) : offsetof(struct vcpu_runstate_info, state_entry_time);
+    char narrow[GUEST_NARROW_MAX];
 
     if (v->runstate_area == 0) {
         return;
@@ -253,11 +236,14 @@ static void publish_locked(struct vcpu *v)
         write_area(v, entry_offset, &info.state_entry_time, sizeof(info.state_entry_time));
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
     }
-    write_runstate(v, &info);
+    if (v->runstate_is_narrow) {
+        write_area(v, 0, narrow, guest_struct_narrow(narrow, &info, LAYOUT_RUNSTATE));
+    } else {
+        write_area(v, 0, &info, sizeof(info));
+    }
     if (is_flagged) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-        write_area(v, entry_offset, &info.state_entry_time, sizeof(info.state_entry_time));
+        write_area(v, entry_offset, &v->runstate.state_entry_time, sizeof(info.state_entry_time));
     }
 }
 

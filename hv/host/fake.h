@@ -6,8 +6,6 @@
  */
 #pragma once
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
 #include <hv/vcpu.h>
 
 #define FAKE_RAM_BYTES  (64UL << 20)

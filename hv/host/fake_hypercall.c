@@ -15,6 +15,5 @@ __attribute__((weak)) bool hypercall_should_restart(void)
 
 __attribute__((weak)) void hypercall_set_arg(struct vcpu *v, unsigned n, uint64_t value)
 {
-    (void)v;
     fake_restart_args[n] = value;
 }

@@ -2,9 +2,6 @@
 /* The vendor part of a vCPU, for unit tests: a VMCB and an FPU area that no processor ever sees. */
 #include "fake.h"
 
-#include <hv/arch/x86.h>
-#include <hv/frame.h>
-#include <hv/guest_walk.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 
@@ -64,7 +61,6 @@ void arch_vcpu_advance_rip(struct vcpu *v, unsigned length)
 
 unsigned svm_insn_length(struct vcpu *v, unsigned usual)
 {
-    (void)v;
     return usual;
 }
 
@@ -77,14 +73,11 @@ unsigned fake_code_bits = 64;
 
 unsigned arch_vcpu_code_bits(const struct vcpu *v)
 {
-    (void)v;
     return fake_code_bits;
 }
 
 uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
 {
-    (void)v;
-    (void)segment;
     return 0;
 }
 

@@ -2,11 +2,23 @@
 /* The lock of control operations, and bitmaps in the toolstack's form. */
 #include <hv/control.h>
 
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 
 struct spinlock control_lock = SPINLOCK_INIT(LOCK_RANK_CONTROL);
+
+long control_begin(struct vcpu *v, void *op, size_t size, uint32_t version, uint64_t arg)
+{
+    if (guest_copy_in(v, op, arg, size) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (((const uint32_t *)op)[1] != version) { /* the number comes before it, in both structures */
+        return -XEN_EACCES;
+    }
+    if (!v->domain->is_privileged) {
+        return -XEN_EPERM;
+    }
+    return spin_trylock(&control_lock) ? 0 : HYPERCALL_RESTART;
+}
 
 /* The last byte that a map of n bits has, and its bits that count. */
 static uint8_t last_byte_mask(uint32_t bits)
@@ -21,13 +33,12 @@ int control_bitmap_in(struct vcpu *v, unsigned long *bits, unsigned bit_count,
     uint32_t bytes = (given + 7) / 8;
 
     memset(bits, 0, bit_count / 8);
-    if (bytes == 0) {
-        return 0;
-    }
-    if (guest_copy_in(v, bits, guest_address(from->bitmap), bytes) != 0) {
+    if (bytes != 0 && guest_copy_in(v, bits, guest_address(from->bitmap), bytes) != 0) {
         return -XEN_EFAULT;
     }
-    ((uint8_t *)bits)[bytes - 1] &= last_byte_mask(given);
+    if (bytes != 0) {
+        ((uint8_t *)bits)[bytes - 1] &= last_byte_mask(given);
+    }
     return 0;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A CPUID policy into a caller's buffers: one form for XEN_DOMCTL_ and XEN_SYSCTL_get_cpu_policy. */
 #include <hv/cpuid_policy.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 
 long cpuid_policy_copy_out(struct vcpu *v, const struct cpuid_policy *policy, uint64_t leaves_address,

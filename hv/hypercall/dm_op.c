@@ -3,9 +3,7 @@
  * HYPERVISOR_dm_op (xen/hvm/dm_op.h): what a device model does for its domain. No domain here has a device
  * model, so a caller learns who it may act on, and that there is nothing to do.
  */
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 long dm_op(struct vcpu *v, domid_t domid, unsigned nr_bufs, uint64_t bufs)
 {

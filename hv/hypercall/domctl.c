@@ -7,9 +7,7 @@
 #include <hv/domctl.h>
 
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 enum domctl_flags {
     NO_DOMAIN = 1u << 0,      /* op->domain may name none: the operation gets NULL then */
@@ -18,7 +16,7 @@ enum domctl_flags {
 };
 
 struct domctl_entry {
-    long (*run)(struct vcpu *v, struct domain *d, struct xen_domctl *op);
+    domctl_fn *run;
     unsigned flags;
 };
 
@@ -103,24 +101,12 @@ static long run_locked(struct vcpu *v, const struct domctl_entry *entry, struct 
 long domctl_op(struct vcpu *v, uint64_t arg)
 {
     struct xen_domctl op;
-    long rc;
+    long rc = control_begin(v, &op, sizeof(op), XEN_DOMCTL_INTERFACE_VERSION, arg);
 
-    if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
-        return -XEN_EFAULT;
+    if (rc != 0) {
+        return rc;
     }
-    if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION) {
-        return -XEN_EACCES;
-    }
-    if (!v->domain->is_privileged) {
-        return -XEN_EPERM;
-    }
-    if (op.cmd >= ARRAY_SIZE(table) || table[op.cmd].run == NULL) {
-        return -XEN_ENOSYS;
-    }
-    if (!spin_trylock(&control_lock)) {
-        return HYPERCALL_RESTART;
-    }
-    rc = run_locked(v, &table[op.cmd], &op, arg);
+    rc = op.cmd < ARRAY_SIZE(table) && table[op.cmd].run != NULL ? run_locked(v, &table[op.cmd], &op, arg) : -XEN_ENOSYS;
     spin_unlock(&control_lock);
     return rc;
 }

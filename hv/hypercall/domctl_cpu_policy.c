@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* XEN_DOMCTL_{get,set}_cpu_policy: what CPUID tells a domain. */
 #include <hv/cpuid_policy.h>
-#include <hv/domain.h>
 #include <hv/domctl.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 long domctl_get_cpu_policy(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {

@@ -2,12 +2,8 @@
 /* XEN_DOMCTL_*: a domain's life, its vCPUs' making, and what it is. */
 #include <hv/control.h>
 #include <hv/cpuid_policy.h>
-#include <hv/domain.h>
 #include <hv/domctl.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
 
 /* What a domain gets that leaves its grant limits to us (-1). */
 #define DEFAULT_GRANT_FRAMES    64
@@ -23,10 +19,8 @@ static long check_kind(const struct xen_domctl_createdomain *config)
     const uint32_t needed = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
     uint32_t emulated = config->arch.emulation_flags;
 
-    if ((config->flags & needed) != needed || (config->flags & ~(needed | CDF_WITHOUT_EFFECT))) {
-        return -XEN_EINVAL;
-    }
-    if ((emulated & ~XEN_X86_EMU_ALL) || (config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)) {
+    if ((config->flags & ~CDF_WITHOUT_EFFECT) != needed || (emulated & ~XEN_X86_EMU_ALL) ||
+        (config->arch.misc_flags & ~XEN_X86_MISC_FLAGS_MAX)) {
         return -XEN_EINVAL;
     }
     return emulated == XEN_X86_EMU_LAPIC ? 0 : -XEN_EOPNOTSUPP;
@@ -35,17 +29,12 @@ static long check_kind(const struct xen_domctl_createdomain *config)
 static long check_limits(const struct xen_domctl_createdomain *config)
 {
     uint32_t version = XEN_DOMCTL_GRANT_version(config->grant_opts);
+    bool has_none = config->iommu_opts == 0 && config->vmtrace_size == 0 && config->cpupool_id == 0;
 
-    if (config->max_vcpus < 1 || config->max_vcpus > MAX_VCPUS) {
-        return -XEN_EINVAL;
-    }
-    if ((config->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) || version < 1 || version > 2) {
-        return -XEN_EINVAL;
-    }
-    if (config->iommu_opts != 0 || config->vmtrace_size != 0 || config->cpupool_id != 0) {
-        return -XEN_EINVAL;
-    }
-    return 0;
+    return has_none && config->max_vcpus >= 1 && config->max_vcpus <= MAX_VCPUS &&
+                   !(config->grant_opts & ~XEN_DOMCTL_GRANT_version_mask) && version >= 1 && version <= 2
+               ? 0
+               : -XEN_EINVAL;
 }
 
 /* The next free domid after the last one given, so that a number is long gone before it comes again. */
@@ -71,9 +60,8 @@ long domctl_createdomain(struct vcpu *v, struct domain *unused, struct xen_domct
 {
     struct xen_domctl_createdomain config = op->u.createdomain;
     struct domain *d;
-    long rc;
+    long rc = check_kind(&config);
 
-    rc = check_kind(&config);
     rc = rc != 0 ? rc : check_limits(&config);
     if (rc != 0) {
         return rc;
@@ -86,17 +74,13 @@ long domctl_createdomain(struct vcpu *v, struct domain *unused, struct xen_domct
     }
     config.max_evtchn_port = MIN(config.max_evtchn_port, (uint32_t)INT32_MAX);
 
-    if (op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED) {
-        rc = create_anywhere(&config, &d);
-    } else {
-        rc = domain_create(op->domain, &config, false, &d);
+    rc = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED ? create_anywhere(&config, &d)
+                                                               : domain_create(op->domain, &config, false, &d);
+    if (rc == 0) {
+        op->domain = d->domid;
+        domain_put(d);
     }
-    if (rc != 0) {
-        return rc;
-    }
-    op->domain = d->domid;
-    domain_put(d);
-    return 0;
+    return rc;
 }
 
 long domctl_destroydomain(struct vcpu *v, struct domain *d, struct xen_domctl *op)
@@ -156,16 +140,12 @@ static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *in
 {
     uint32_t flags = XEN_DOMINF_blocked;
 
-    for (unsigned id = 0; id < d->max_vcpus; id++) {
+    for_each_vcpu(d, v) {
         struct vcpu_runstate_info runstate;
-        struct vcpu *v = d->vcpus[id];
 
-        if (v == NULL) {
-            continue;
-        }
         vcpu_runstate_get(v, &runstate);
         info->cpu_time += runstate.time[RUNSTATE_running];
-        info->max_vcpu_id = id;
+        info->max_vcpu_id = v->id;
         if (vcpu_has_flag(v, VCPU_DOWN)) {
             continue;
         }
@@ -182,19 +162,11 @@ static uint32_t vcpu_flags(struct domain *d, struct xen_domctl_getdomaininfo *in
 
 static uint32_t state_flags(const struct domain *d)
 {
-    uint32_t flags = XEN_DOMINF_hvm_guest | XEN_DOMINF_hap;
+    uint32_t code = (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
 
-    if (d->state == DOMAIN_DEAD) { /* while it is still being torn down the caller is at it itself */
-        flags |= XEN_DOMINF_dying;
-    }
-    if (d->is_shut_down) {
-        flags |= XEN_DOMINF_shutdown;
-        flags |= (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
-    }
-    if (d->control_pause_count != 0) {
-        flags |= XEN_DOMINF_paused;
-    }
-    return flags;
+    /* DEAD: while it is still being torn down the caller is at it itself. */
+    return XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | (d->state == DOMAIN_DEAD ? XEN_DOMINF_dying : 0) |
+           (d->is_shut_down ? XEN_DOMINF_shutdown | code : 0) | (d->control_pause_count != 0 ? XEN_DOMINF_paused : 0);
 }
 
 void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
@@ -216,10 +188,10 @@ long domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
 {
     struct domain *found = NULL;
 
+    if (d == NULL && op->domain >= DOMID_FIRST_RESERVED) {
+        return -XEN_EINVAL;
+    }
     if (d == NULL) {
-        if (op->domain >= DOMID_FIRST_RESERVED) {
-            return -XEN_EINVAL;
-        }
         found = d = domain_get_next(op->domain);
     }
     if (d == NULL) {

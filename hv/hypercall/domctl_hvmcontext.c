@@ -6,11 +6,8 @@
  */
 #include <hv/domctl.h>
 
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hvm_context.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 /* The caller's buffer, filled from its start on. */
 struct buffer {

@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* XEN_DOMCTL_*: how much memory a domain may have, and what its frames are. */
-#include <hv/domain.h>
 #include <hv/domctl.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/p2m.h>
-#include <hv/vcpu.h>
 
 #define KIB_PER_FRAME 4U
 #define MIB           0x100000UL

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* XEN_DOMCTL_*: a domain's wall clock and its TSC. */
-#include <hv/arch/context.h>
-#include <hv/domain.h>
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 
 /* Values of tsc_mode (xen/arch-x86/cpuid.h, leaf 3 of the hypervisor). */
 enum tsc_mode {
@@ -40,13 +37,7 @@ static void continue_from(struct domain *d, uint64_t elapsed_ns)
     uint64_t elapsed_ticks = tsc_at_ns(elapsed_ns) - host_boot_tsc;
 
     d->time_offset_ns = elapsed_ns - now;
-    d->tsc_offset = elapsed_ticks - tsc_at_ns(now);
-    for (unsigned id = 0; id < d->max_vcpus; id++) {
-        if (d->vcpus[id] != NULL) {
-            arch_vcpu_set_tsc_offset(d->vcpus[id]);
-            time_update_vcpu(d->vcpus[id]);
-        }
-    }
+    time_set_tsc_offset(d, elapsed_ticks - tsc_at_ns(now));
     time_update_wallclock(d);
 }
 

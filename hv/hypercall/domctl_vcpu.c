@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* XEN_DOMCTL_*: a domain's vCPUs: what they do, where they may run, their share, and a push from outside. */
-#include <hv/arch/cpu.h>
-#include <hv/bitmap.h>
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
-#include <hv/sched.h>
-#include <hv/string.h>
 #include <hv/vcpu.h>
 
 /* Why there is no such vCPU. */
@@ -97,8 +92,7 @@ long domctl_getvcpuaffinity(struct vcpu *caller, struct domain *d, struct xen_do
     struct vcpu *v = domain_vcpu(d, request->vcpu);
     long rc = 0;
 
-    if (!(request->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)) ||
-        (request->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT))) {
+    if (request->flags == 0 || (request->flags & ~(XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT))) {
         return -XEN_EINVAL;
     }
     if (v == NULL) {
@@ -124,10 +118,8 @@ static long put_share(struct domain *d, const struct xen_domctl_sched_credit2 *s
         return -XEN_EINVAL;
     }
     d->sched_weight = share->weight;
-    for (unsigned id = 0; id < d->max_vcpus; id++) {
-        if (d->vcpus[id] != NULL) {
-            sched_set_weight(d->vcpus[id], share->weight);
-        }
+    for_each_vcpu(d, v) {
+        sched_set_weight(v, share->weight);
     }
     return 0;
 }

@@ -5,21 +5,13 @@
  * What an operation finds wrong goes into its status; the call itself fails only where its arguments
  * cannot be read or written.
  */
-#include <hv/domain.h>
 #include <hv/grant.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
+#include <hv/operation.h>
 
 /* Operations done before the call restarts, so that interrupts are not held up. */
 #define RESTART_AFTER 64U
-
-/* See hv/guest_struct.h; the others are the same for 32-bit callers. */
-#define LAYOUT_SETUP_TABLE   "hwhp"
-#define LAYOUT_STATUS_FRAMES "whhp"
-#define LAYOUT_COPY          "phh|phh|hhh"
-#define LAYOUT_TRANSFER      "phwh"
 
 union chunk {
     struct gnttab_map_grant_ref map[GRANT_BATCH];
@@ -87,48 +79,32 @@ static void refuse_replace(struct domain *d, union chunk *c, unsigned count)
     }
 }
 
-/* n elements that lie in our memory as a 64-bit caller has them. */
-static int chunk_in(struct vcpu *v, union chunk *c, uint64_t address, unsigned n, size_t size, const char *layout)
+/* n elements that lie in our memory as a 64-bit caller has them, in or out. */
+static int copy_chunk(struct vcpu *v, uint64_t address, union chunk *c, unsigned n, size_t size, const char *layout,
+                      bool is_out)
 {
-    size_t guest_size;
+    size_t guest_size = guest_struct_size(v, size, layout);
     int rc = 0;
 
-    if (layout == NULL || !guest_is_narrow(v)) {
-        return guest_copy_in(v, c, address, n * size);
+    if (guest_size == size) { /* then it is the same structure: in one piece */
+        return is_out ? guest_copy_out(v, address, c, n * size) : guest_copy_in(v, c, address, n * size);
     }
-    guest_size = guest_struct_size(v, size, layout);
     for (unsigned i = 0; i < n && rc == 0; i++) {
-        rc = guest_struct_in(v, (char *)c + i * size, size, address + i * guest_size, layout);
+        char *element = (char *)c + i * size;
+
+        rc = is_out ? guest_struct_out(v, address + i * guest_size, element, size, layout)
+                    : guest_struct_in(v, element, size, address + i * guest_size, layout);
     }
     return rc;
 }
 
-static int chunk_out(struct vcpu *v, uint64_t address, const union chunk *c, unsigned n, size_t size,
-                     const char *layout)
-{
-    size_t guest_size;
-    int rc = 0;
-
-    if (layout == NULL || !guest_is_narrow(v)) {
-        return guest_copy_out(v, address, c, n * size);
-    }
-    guest_size = guest_struct_size(v, size, layout);
-    for (unsigned i = 0; i < n && rc == 0; i++) {
-        rc = guest_struct_out(v, address + i * guest_size, (const char *)c + i * size, size, layout);
-    }
-    return rc;
-}
-
-/* layout: NULL where it is the same for every caller. */
 static long for_chunks(struct vcpu *v, uint64_t arg, unsigned count, size_t size, const char *layout,
                        void (*perform)(struct domain *d, union chunk *c, unsigned count))
 {
-    size_t guest_size = layout == NULL ? size : guest_struct_size(v, size, layout);
+    size_t guest_size = guest_struct_size(v, size, layout);
     union chunk c;
-    unsigned done = 0;
 
-    while (done < count) {
-        unsigned n = MIN(count - done, GRANT_BATCH);
+    for (unsigned done = 0, n; done < count; done += n) {
         uint64_t address = arg + (uint64_t)done * guest_size;
 
         if (done != 0 && (done >= RESTART_AFTER || hypercall_should_restart())) {
@@ -136,14 +112,14 @@ static long for_chunks(struct vcpu *v, uint64_t arg, unsigned count, size_t size
             hypercall_set_arg(v, 2, count - done);
             return HYPERCALL_RESTART;
         }
-        if (chunk_in(v, &c, address, n, size, layout) != 0) {
+        n = MIN(count - done, GRANT_BATCH);
+        if (copy_chunk(v, address, &c, n, size, layout, false) != 0) {
             return -XEN_EFAULT;
         }
         perform(v->domain, &c, n);
-        if (chunk_out(v, address, &c, n, size, layout) != 0) {
+        if (copy_chunk(v, address, &c, n, size, layout, true) != 0) {
             return -XEN_EFAULT;
         }
-        done += n;
     }
     return 0;
 }
@@ -158,21 +134,17 @@ static struct domain *target_get(struct vcpu *v, domid_t domid, int16_t *status)
     return d;
 }
 
-static long op_query_size(struct vcpu *v, uint64_t arg)
+static long query_size(struct vcpu *v, struct domain *unused, unsigned cmd, void *arg)
 {
-    struct gnttab_query_size op;
-    struct domain *d;
+    struct gnttab_query_size *op = arg;
+    struct domain *d = target_get(v, op->dom, &op->status);
     uint32_t status_frames;
 
-    if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
-        return -XEN_EFAULT;
-    }
-    d = target_get(v, op.dom, &op.status);
     if (d != NULL) {
-        grant_frame_counts(d, &op.nr_frames, &op.max_nr_frames, &status_frames);
+        grant_frame_counts(d, &op->nr_frames, &op->max_nr_frames, &status_frames);
         domain_put(d);
     }
-    return guest_copy_out(v, arg, &op, sizeof(op));
+    return 0;
 }
 
 /* Writes `count` frame addresses of such a size. An auto-translated guest chooses itself where its frames
@@ -188,86 +160,60 @@ static int write_no_frames(struct vcpu *v, uint64_t list, uint32_t count, size_t
     return rc;
 }
 
-static long op_setup_table(struct vcpu *v, uint64_t arg)
+static long setup_table(struct vcpu *v, struct domain *unused, unsigned cmd, void *arg)
 {
-    struct gnttab_setup_table op;
-    struct domain *d;
+    struct gnttab_setup_table *op = arg;
+    struct domain *d = target_get(v, op->dom, &op->status);
 
-    if (guest_struct_in(v, &op, sizeof(op), arg, LAYOUT_SETUP_TABLE) != 0) {
-        return -XEN_EFAULT;
-    }
-    d = target_get(v, op.dom, &op.status);
     if (d != NULL) {
-        op.status = grant_grow(d, op.nr_frames) == 0 ? GNTST_okay : GNTST_general_error;
+        op->status = grant_grow(d, op->nr_frames) == 0 ? GNTST_okay : GNTST_general_error;
         domain_put(d);
     }
-    if (op.status == GNTST_okay &&
-        write_no_frames(v, guest_address(op.frame_list), op.nr_frames, guest_is_narrow(v) ? 4 : 8) != 0) {
-        return -XEN_EFAULT;
-    }
-    return guest_struct_out(v, arg, &op, sizeof(op), LAYOUT_SETUP_TABLE);
+    return op->status != GNTST_okay
+               ? 0
+               : write_no_frames(v, guest_address(op->frame_list), op->nr_frames, guest_is_narrow(v) ? 4 : 8);
 }
 
-static long op_get_status_frames(struct vcpu *v, uint64_t arg)
+static long get_status_frames(struct vcpu *v, struct domain *unused, unsigned cmd, void *arg)
 {
-    struct gnttab_get_status_frames op;
-    uint32_t frames, max_frames, status_frames = 0;
-    struct domain *d;
+    struct gnttab_get_status_frames *op = arg;
+    struct domain *d = target_get(v, op->dom, &op->status);
+    uint32_t frames, max_frames, status_frames;
 
-    if (guest_struct_in(v, &op, sizeof(op), arg, LAYOUT_STATUS_FRAMES) != 0) {
-        return -XEN_EFAULT;
-    }
-    d = target_get(v, op.dom, &op.status);
     if (d != NULL) {
         grant_frame_counts(d, &frames, &max_frames, &status_frames);
-        op.status = op.nr_frames <= status_frames ? GNTST_okay : GNTST_general_error;
+        op->status = op->nr_frames <= status_frames ? GNTST_okay : GNTST_general_error;
         domain_put(d);
     }
-    if (op.status == GNTST_okay && write_no_frames(v, guest_address(op.frame_list), op.nr_frames, sizeof(uint64_t)) != 0) {
-        return -XEN_EFAULT;
-    }
-    return guest_struct_out(v, arg, &op, sizeof(op), LAYOUT_STATUS_FRAMES);
+    return op->status != GNTST_okay
+               ? 0
+               : write_no_frames(v, guest_address(op->frame_list), op->nr_frames, sizeof(uint64_t));
 }
 
-static long op_set_version(struct vcpu *v, uint64_t arg)
+/* The version that is, also where another was refused. */
+static long set_version(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct gnttab_set_version op;
-    long rc;
+    struct gnttab_set_version *op = arg;
+    long rc = grant_set_version(d, op->version);
 
-    if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
-        return -XEN_EFAULT;
-    }
-    rc = grant_set_version(v->domain, op.version);
-    op.version = grant_get_version(v->domain);
-    if (guest_copy_out(v, arg, &op, sizeof(op)) != 0) {
-        return -XEN_EFAULT;
-    }
+    op->version = grant_get_version(d);
     return rc;
 }
 
-static long op_get_version(struct vcpu *v, uint64_t arg)
+static long get_version(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct gnttab_get_version op;
-    struct domain *d;
-    long rc;
-
-    if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
-        return -XEN_EFAULT;
-    }
-    d = domain_get_for(v, op.dom, &rc);
-    if (d == NULL) {
-        return rc;
-    }
-    op.version = grant_get_version(d);
-    domain_put(d);
-    return guest_copy_out(v, arg, &op, sizeof(op));
+    ((struct gnttab_get_version *)arg)->version = grant_get_version(d);
+    return 0;
 }
 
 /* The operations that take one argument, not an array: count must be 1. */
-static long single(struct vcpu *v, uint64_t arg, unsigned count, long (*op)(struct vcpu *v, uint64_t arg))
-{
-    return count == 1 ? op(v, arg) : -XEN_EINVAL;
-}
+static const struct operation operations[] = {
+    [GNTTABOP_query_size] = {OP(query_size, gnttab_query_size, OP_GIVES)},
+    [GNTTABOP_setup_table] = {OP(setup_table, gnttab_setup_table, OP_GIVES), .layout = "hwhp"},
+    [GNTTABOP_get_status_frames] = {OP(get_status_frames, gnttab_get_status_frames, OP_GIVES), .layout = "whhp"},
+    [GNTTABOP_set_version] = {OP(set_version, gnttab_set_version, OP_GIVES | OP_TELLS)},
+    [GNTTABOP_get_version] = {OP_ON(get_version, gnttab_get_version, dom, OP_GIVES)},
+};
 
 long grant_table_op(struct vcpu *v, unsigned cmd, uint64_t arg, unsigned count)
 {
@@ -280,25 +226,18 @@ long grant_table_op(struct vcpu *v, unsigned cmd, uint64_t arg, unsigned count)
     case GNTTABOP_unmap_grant_ref:
         return for_chunks(v, arg, count, sizeof(struct gnttab_unmap_grant_ref), NULL, do_unmap);
     case GNTTABOP_copy:
-        return for_chunks(v, arg, count, sizeof(struct gnttab_copy), LAYOUT_COPY, do_copy);
+        return for_chunks(v, arg, count, sizeof(struct gnttab_copy), "phh|phh|hhh", do_copy);
     case GNTTABOP_swap_grant_ref:
         return for_chunks(v, arg, count, sizeof(struct gnttab_swap_grant_ref), NULL, do_swap);
     case GNTTABOP_transfer:
-        return for_chunks(v, arg, count, sizeof(struct gnttab_transfer), LAYOUT_TRANSFER, refuse_transfer);
+        return for_chunks(v, arg, count, sizeof(struct gnttab_transfer), "phwh", refuse_transfer);
     case GNTTABOP_unmap_and_replace:
         return for_chunks(v, arg, count, sizeof(struct gnttab_unmap_and_replace), NULL, refuse_replace);
-    case GNTTABOP_query_size:
-        return single(v, arg, count, op_query_size);
-    case GNTTABOP_setup_table:
-        return single(v, arg, count, op_setup_table);
-    case GNTTABOP_get_status_frames:
-        return single(v, arg, count, op_get_status_frames);
-    case GNTTABOP_set_version:
-        return single(v, arg, count, op_set_version);
-    case GNTTABOP_get_version:
-        return single(v, arg, count, op_get_version);
     case GNTTABOP_cache_flush: /* x86 caches are coherent */
-    default:
         return -XEN_ENOSYS;
+    default:
+        return count == 1 || OPERATION(operations, cmd) == NULL
+                   ? operation_run(v, OPERATION(operations, cmd), cmd, arg)
+                   : -XEN_EINVAL;
     }
 }

@@ -4,12 +4,10 @@
  * arrays stop at the door and come again: how far they got travels in the upper bits of the command.
  */
 #include <hv/boot.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/memory_op.h>
-#include <hv/vcpu.h>
+#include <hv/operation.h>
 #include <xen/memory.h>
 
 #define CMD_BITS 6U
@@ -17,19 +15,18 @@
 
 #define MAX_EXTENTS (1UL << (32 - CMD_BITS))
 
-/* See hv/guest_struct.h. */
-#define LAYOUT_RESERVATION "ppwwh"
-#define LAYOUT_MAP         "wp"
-#define LAYOUT_FOREIGN_MAP "h|wp"
+uint64_t memory_op_done(unsigned cmd)
+{
+    return cmd >> CMD_BITS;
+}
 
 long memory_op_restart(struct vcpu *v, unsigned cmd, uint64_t done)
 {
-    hypercall_set_arg(v, 0, cmd | done << CMD_BITS);
+    hypercall_set_arg(v, 0, (cmd & CMD_MASK) | done << CMD_BITS);
     return HYPERCALL_RESTART;
 }
 
-/* --- Reservations ------------------------------------------------------------------------------
- */
+/* --- Reservations ------------------------------------------------------------------------------ */
 
 /* One extent of new RAM. Orders below 2 MiB are made of single pages. */
 static bool populate_extent(struct domain *d, gfn_t g, unsigned order, uint32_t mem_flags)
@@ -85,128 +82,86 @@ static bool do_extent(struct domain *d, unsigned cmd, gfn_t g,
 }
 
 /* Returns how many extents were done in all; what is left undone failed. */
-static long reservation(struct vcpu *v, unsigned cmd, uint64_t start, uint64_t arg)
+static long reservation(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct xen_memory_reservation r;
-    struct domain *d;
-    uint64_t i;
-    long rc;
+    const struct xen_memory_reservation *r = arg;
+    uint64_t start = memory_op_done(cmd), i;
 
-    if (guest_struct_in(v, &r, sizeof(r), arg, LAYOUT_RESERVATION) != 0) {
-        return -XEN_EFAULT;
-    }
-    if (r.nr_extents > MAX_EXTENTS || start > r.nr_extents) {
+    if (r->nr_extents > MAX_EXTENTS || start > r->nr_extents ||
+        (r->mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))) {
         return -XEN_EINVAL;
     }
-    if (r.mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode)) {
-        return -XEN_EINVAL;
-    }
-    d = domain_get_for(v, r.domid, &rc);
-    if (d == NULL) {
-        return rc;
-    }
-    for (i = start; i < r.nr_extents && may_have_order(v->domain, cmd, r.extent_order); i++) {
-        uint64_t gfn_number;
+    for (i = start; i < r->nr_extents && may_have_order(v->domain, cmd & CMD_MASK, r->extent_order); i++) {
+        uint64_t g;
 
         if (i != start && hypercall_should_restart()) {
-            rc = memory_op_restart(v, cmd, i);
-            break;
+            return memory_op_restart(v, cmd, i);
         }
-        if (guest_ulong_in(v, &gfn_number, guest_address(r.extent_start), i) != 0 ||
-            !do_extent(d, cmd, gfn(gfn_number), &r)) {
+        if (guest_ulong_in(v, &g, guest_address(r->extent_start), i) != 0 ||
+            !do_extent(d, cmd & CMD_MASK, gfn(g), r)) {
             break;
         }
     }
-    domain_put(d);
-    return rc != 0 ? rc : (long)i;
+    return (long)i;
 }
 
 /* --- Numbers ----------------------------------------------------------------------------------- */
 
-static long domain_number(struct vcpu *v, unsigned cmd, uint64_t arg)
-{
-    struct domain *d;
+/* The argument of those that ask for a number of a domain's. */
+struct number_of {
     domid_t domid;
-    long rc;
+};
 
-    if (guest_copy_in(v, &domid, arg, sizeof(domid)) != 0) {
-        return -XEN_EFAULT;
-    }
-    d = domain_get_for(v, domid, &rc);
-    if (d == NULL) {
-        return rc;
-    }
-    if (cmd == XENMEM_current_reservation) {
-        rc = (long)d->frames_owned;
-    } else if (cmd == XENMEM_maximum_reservation) {
-        rc = (long)d->frames_max;
-    } else {
-        rc = (long)p2m_highest_gfn(d);
-    }
-    domain_put(d);
-    return rc;
+static long domain_number(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
+{
+    return (long)(cmd == XENMEM_current_reservation   ? d->frames_owned
+                  : cmd == XENMEM_maximum_reservation ? d->frames_max
+                                                      : d->p2m.highest_gfn);
+}
+
+static long maximum_ram_page(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
+{
+    return (long)frame_limit - 1;
 }
 
 /* --- Memory maps ------------------------------------------------------------------------------- */
 
 #define MAP_ENTRY_SIZE 20U /* e820: address, size, type, packed */
 
-static long set_memory_map(struct vcpu *v, uint64_t arg)
+static long set_memory_map(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct xen_foreign_memory_map request;
-    struct e820_map *map;
-    struct domain *d;
-    long rc;
+    const struct xen_memory_map *given = &((const struct xen_foreign_memory_map *)arg)->map;
+    struct e820_map *map, *old;
 
-    if (guest_struct_in(v, &request, sizeof(request), arg, LAYOUT_FOREIGN_MAP) != 0) {
-        return -XEN_EFAULT;
-    }
-    if (request.map.nr_entries > ARRAY_SIZE(map->entries)) {
+    if (given->nr_entries > ARRAY_SIZE(map->entries)) {
         return -XEN_EINVAL;
     }
     map = page_alloc();
     if (map == NULL) {
         return -XEN_ENOMEM;
     }
-    map->count = request.map.nr_entries;
-    if (guest_copy_in(v, map->entries, guest_address(request.map.buffer), map->count * MAP_ENTRY_SIZE) != 0) {
+    map->count = given->nr_entries;
+    if (guest_copy_in(v, map->entries, guest_address(given->buffer), map->count * MAP_ENTRY_SIZE) != 0) {
         page_free(map);
         return -XEN_EFAULT;
     }
-    d = domain_get_for(v, request.domid, &rc);
-    if (d != NULL) {
-        struct e820_map *old;
-
-        spin_lock(&d->lock);
-        old = d->memory_map;
-        d->memory_map = map;
-        spin_unlock(&d->lock);
-        map = old;
-        domain_put(d);
-    }
-    page_free(map);
-    return rc;
-}
-
-/* As many entries as fit; the count that there is. */
-static long copy_map_out(struct vcpu *v, uint64_t arg, const void *entries, uint32_t count)
-{
-    struct xen_memory_map map;
-
-    if (guest_struct_in(v, &map, sizeof(map), arg, LAYOUT_MAP) != 0) {
-        return -XEN_EFAULT;
-    }
-    map.nr_entries = MIN(map.nr_entries, count);
-    if (guest_copy_out(v, guest_address(map.buffer), entries, map.nr_entries * MAP_ENTRY_SIZE) != 0 ||
-        guest_struct_out(v, arg, &map, sizeof(map), LAYOUT_MAP) != 0) {
-        return -XEN_EFAULT;
-    }
+    spin_lock(&d->lock);
+    old = d->memory_map;
+    d->memory_map = map;
+    spin_unlock(&d->lock);
+    page_free(old);
     return 0;
 }
 
-static long memory_map(struct vcpu *v, uint64_t arg)
+/* As many entries as fit; the count that there is. */
+static long copy_map_out(struct vcpu *v, struct xen_memory_map *to, const struct e820_map *map)
 {
-    struct domain *d = v->domain;
+    to->nr_entries = MIN(to->nr_entries, map->count);
+    return guest_copy_out(v, guest_address(to->buffer), map->entries, to->nr_entries * MAP_ENTRY_SIZE);
+}
+
+static long memory_map(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
+{
     struct e820_map *copy = page_alloc();
     long rc = -XEN_ENOSYS;
 
@@ -219,117 +174,88 @@ static long memory_map(struct vcpu *v, uint64_t arg)
         rc = 0;
     }
     spin_unlock(&d->lock);
-    if (rc == 0) {
-        rc = copy_map_out(v, arg, copy->entries, copy->count);
-    }
+    rc = rc != 0 ? rc : copy_map_out(v, arg, copy);
     page_free(copy);
     return rc;
 }
 
-static long machine_memory_map(struct vcpu *v, uint64_t arg)
+static long machine_memory_map(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct e820_map *map;
+    struct e820_map *map = page_alloc();
     long rc;
 
-    if (!v->domain->is_privileged) {
-        return -XEN_EPERM;
-    }
-    map = page_alloc();
     if (map == NULL) {
         return -XEN_ENOMEM;
     }
-    for (unsigned i = 0; i < boot_info.range_count && i < ARRAY_SIZE(map->entries); i++) {
-        map->entries[i].addr = boot_info.ranges[i].start;
-        map->entries[i].size = boot_info.ranges[i].end - boot_info.ranges[i].start;
-        map->entries[i].type = boot_info.ranges[i].type;
-        map->count++;
+    for (; map->count < MIN(boot_info.range_count, ARRAY_SIZE(map->entries)); map->count++) {
+        const struct boot_range *range = &boot_info.ranges[map->count];
+
+        map->entries[map->count].addr = range->start;
+        map->entries[map->count].size = range->end - range->start;
+        map->entries[map->count].type = range->type;
     }
-    rc = copy_map_out(v, arg, map->entries, map->count);
+    rc = copy_map_out(v, arg, map);
     page_free(map);
     return rc;
 }
 
 /* What the toolstack wants the domain to shrink or grow to. The guest's balloon does that, as the store tells it;
  * here nothing is populated on demand, so there is no cache to fit to the target. */
-static long pod_target(struct vcpu *v, bool is_set, uint64_t arg)
+static long pod_target(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct xen_pod_target target;
-    struct domain *d;
-    long rc;
+    struct xen_pod_target *target = arg;
 
-    if (!v->domain->is_privileged) {
-        return -XEN_EPERM;
+    if (cmd == XENMEM_set_pod_target && target->target_pages > d->frames_max) {
+        return -XEN_EINVAL;
     }
-    if (guest_copy_in(v, &target, arg, sizeof(target)) != 0) {
-        return -XEN_EFAULT;
-    }
-    d = domain_get_for(v, target.domid, &rc);
-    if (d == NULL) {
-        return rc;
-    }
-    if (is_set && target.target_pages > d->frames_max) {
-        rc = -XEN_EINVAL;
-    } else {
-        target.tot_pages = d->frames_owned;
-        target.pod_cache_pages = target.pod_entries = 0;
-        rc = guest_copy_out(v, arg, &target, sizeof(target));
-    }
-    domain_put(d);
-    return rc;
+    target->tot_pages = d->frames_owned;
+    target->pod_cache_pages = target->pod_entries = 0;
+    return 0;
 }
 
-/* --- Dispatch ------------------------------------------------------------------------------------ */
+/* --- The table ----------------------------------------------------------------------------------- */
 
 /* A claim is a promise that memory will be there; we answer whether it is there now. */
-static long claim_pages(struct vcpu *v, uint64_t arg)
+static long claim_pages(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct xen_memory_reservation r;
+    const struct xen_memory_reservation *r = arg;
 
-    if (!v->domain->is_privileged) {
-        return -XEN_EPERM;
-    }
-    if (guest_struct_in(v, &r, sizeof(r), arg, LAYOUT_RESERVATION) != 0) {
-        return -XEN_EFAULT;
-    }
-    return r.nr_extents <= frame_free_count(NODE_ANY) ? 0 : -XEN_ENOMEM;
+    return r->nr_extents <= frame_free_count(NODE_ANY) ? 0 : -XEN_ENOMEM;
 }
+
+/* No domain has virtual nodes. */
+static long get_vnumainfo(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
+#define LAYOUT_RESERVATION "ppwwh"
+
+static const struct operation operations[] = {
+    [XENMEM_populate_physmap] = {OP_ON(reservation, xen_memory_reservation, domid, 0), .layout = LAYOUT_RESERVATION},
+    [XENMEM_decrease_reservation] = {OP_ON(reservation, xen_memory_reservation, domid, 0),
+                                     .layout = LAYOUT_RESERVATION},
+    [XENMEM_claim_pages] = {OP(claim_pages, xen_memory_reservation, OP_PRIVILEGED), .layout = LAYOUT_RESERVATION},
+    [XENMEM_add_to_physmap] = {OP_ON(memory_op_add_to_physmap, xen_add_to_physmap, domid, 0), .layout = "hhwpp"},
+    [XENMEM_add_to_physmap_batch] = {OP_ON(memory_op_add_to_physmap_batch, xen_add_to_physmap_batch, domid, 0),
+                                     .layout = "hhhhppp"},
+    [XENMEM_remove_from_physmap] = {OP_ON(memory_op_remove_from_physmap, xen_remove_from_physmap, domid, 0),
+                                    .layout = "hp"},
+    [XENMEM_acquire_resource] = {OP_ON(memory_op_acquire_resource, xen_mem_acquire_resource, domid,
+                                       OP_PRIVILEGED | OP_GIVES), .layout = "hhwwwqp"},
+    [XENMEM_current_reservation] = {OP_ON(domain_number, number_of, domid, 0)},
+    [XENMEM_maximum_reservation] = {OP_ON(domain_number, number_of, domid, 0)},
+    [XENMEM_maximum_gpfn] = {OP_ON(domain_number, number_of, domid, 0)},
+    [XENMEM_maximum_ram_page] = {.run = maximum_ram_page},
+    [XENMEM_memory_map] = {OP(memory_map, xen_memory_map, OP_GIVES), .layout = "wp"},
+    [XENMEM_set_memory_map] = {OP_ON(set_memory_map, xen_foreign_memory_map, domid, 0), .layout = "h|wp"},
+    [XENMEM_machine_memory_map] = {OP(machine_memory_map, xen_memory_map, OP_PRIVILEGED | OP_GIVES), .layout = "wp"},
+    [XENMEM_set_pod_target] = {OP_ON(pod_target, xen_pod_target, domid, OP_PRIVILEGED | OP_GIVES)},
+    [XENMEM_get_pod_target] = {OP_ON(pod_target, xen_pod_target, domid, OP_PRIVILEGED | OP_GIVES)},
+    [XENMEM_get_vnumainfo] = {.run = get_vnumainfo},
+};
 
 long memory_op(struct vcpu *v, unsigned cmd, uint64_t arg)
 {
-    uint64_t start = cmd >> CMD_BITS;
-
-    switch (cmd & CMD_MASK) {
-    case XENMEM_populate_physmap:
-    case XENMEM_decrease_reservation:
-        return reservation(v, cmd & CMD_MASK, start, arg);
-    case XENMEM_add_to_physmap:
-        return memory_op_add_to_physmap(v, arg);
-    case XENMEM_add_to_physmap_batch:
-        return memory_op_add_to_physmap_batch(v, start, arg);
-    case XENMEM_remove_from_physmap:
-        return memory_op_remove_from_physmap(v, arg);
-    case XENMEM_acquire_resource:
-        return memory_op_acquire_resource(v, start, arg);
-    case XENMEM_current_reservation:
-    case XENMEM_maximum_reservation:
-    case XENMEM_maximum_gpfn:
-        return domain_number(v, cmd & CMD_MASK, arg);
-    case XENMEM_maximum_ram_page:
-        return (long)frame_limit - 1;
-    case XENMEM_memory_map:
-        return memory_map(v, arg);
-    case XENMEM_set_memory_map:
-        return set_memory_map(v, arg);
-    case XENMEM_machine_memory_map:
-        return machine_memory_map(v, arg);
-    case XENMEM_claim_pages:
-        return claim_pages(v, arg);
-    case XENMEM_set_pod_target:
-    case XENMEM_get_pod_target:
-        return pod_target(v, (cmd & CMD_MASK) == XENMEM_set_pod_target, arg);
-    case XENMEM_get_vnumainfo: /* no domain has virtual nodes */
-        return -XEN_EOPNOTSUPP;
-    default:
-        return -XEN_ENOSYS;
-    }
+    return operation_run(v, OPERATION(operations, cmd & CMD_MASK), cmd, arg);
 }

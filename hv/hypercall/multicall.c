@@ -4,58 +4,10 @@
  * registers, as if it had come alone, so that one which restarts finds its way back: its changed
  * arguments go back into the list, and the multicall comes again from that entry on.
  */
+#include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
-#include <xen/xen.h>
 
-/* An entry in the layout of the caller: six arguments, of 64 or 32 bits. */
-struct entry_layout {
-    bool is_64bit;
-    size_t size;
-};
-
-struct compat_entry {
-    uint32_t op, result, args[6];
-};
-
-static struct entry_layout layout_of(const struct vcpu *v)
-{
-    bool is_64bit = arch_vcpu_code_bits(v) == 64;
-
-    return (struct entry_layout){is_64bit, is_64bit ? sizeof(struct multicall_entry) : sizeof(struct compat_entry)};
-}
-
-static int read_entry(struct vcpu *v, struct entry_layout layout, uint64_t address, struct multicall_entry *entry)
-{
-    struct compat_entry compat;
-
-    if (layout.is_64bit) {
-        return guest_copy_in(v, entry, address, sizeof(*entry));
-    }
-    if (guest_copy_in(v, &compat, address, sizeof(compat)) != 0) {
-        return -XEN_EFAULT;
-    }
-    *entry = (struct multicall_entry){.op = compat.op, .result = compat.result};
-    for (unsigned n = 0; n < ARRAY_SIZE(entry->args); n++) {
-        entry->args[n] = compat.args[n];
-    }
-    return 0;
-}
-
-static int write_entry(struct vcpu *v, struct entry_layout layout, uint64_t address,
-                       const struct multicall_entry *entry)
-{
-    struct compat_entry compat = {.op = (uint32_t)entry->op, .result = (uint32_t)entry->result};
-
-    if (layout.is_64bit) {
-        return guest_copy_out(v, address, entry, sizeof(*entry));
-    }
-    for (unsigned n = 0; n < ARRAY_SIZE(entry->args); n++) {
-        compat.args[n] = (uint32_t)entry->args[n];
-    }
-    return guest_copy_out(v, address, &compat, sizeof(compat));
-}
+#define LAYOUT_ENTRY "pppppppp" /* see hv/guest_struct.h */
 
 /* Runs the entry's call; its arguments are then what the call made of them. */
 static long run_entry(struct vcpu *v, struct multicall_entry *entry)
@@ -80,12 +32,12 @@ static long run_entry(struct vcpu *v, struct multicall_entry *entry)
 long multicall_op(struct vcpu *v, uint64_t calls, unsigned count)
 {
     const struct guest_gprs before = v->arch.gprs;
-    struct entry_layout layout = layout_of(v);
+    size_t size = guest_struct_size(v, sizeof(struct multicall_entry), LAYOUT_ENTRY);
     long result = 0;
     unsigned done;
 
-    for (done = 0; done < count && result == 0; done++) {
-        uint64_t address = calls + (uint64_t)done * layout.size;
+    for (done = 0; done < count; done++) {
+        uint64_t address = calls + (uint64_t)done * size;
         struct multicall_entry entry, after;
         long answer;
 
@@ -93,28 +45,27 @@ long multicall_op(struct vcpu *v, uint64_t calls, unsigned count)
             result = HYPERCALL_RESTART;
             break;
         }
-        if (read_entry(v, layout, address, &entry) != 0) {
-            result = -XEN_EFAULT;
-            break;
+        if (guest_struct_in(v, &entry, sizeof(entry), address, LAYOUT_ENTRY) != 0) {
+            return -XEN_EFAULT;
         }
         after = entry;
         answer = run_entry(v, &after);
         v->arch.gprs = before;
         if (answer == HYPERCALL_RESTART) {
             entry = after;
-            result = HYPERCALL_RESTART;
         } else {
             entry.result = (xen_ulong_t)answer;
         }
-        if (write_entry(v, layout, address, &entry) != 0) {
-            result = -XEN_EFAULT;
+        if (guest_struct_out(v, address, &entry, sizeof(entry), LAYOUT_ENTRY) != 0) {
+            return -XEN_EFAULT;
         }
-        if (result != 0) {
+        if (answer == HYPERCALL_RESTART) {
+            result = HYPERCALL_RESTART;
             break;
         }
     }
     if (result == HYPERCALL_RESTART) {
-        hypercall_set_arg(v, 0, calls + (uint64_t)done * layout.size);
+        hypercall_set_arg(v, 0, calls + (uint64_t)done * size);
         hypercall_set_arg(v, 1, count - done);
     }
     return result;

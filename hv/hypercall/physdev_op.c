@@ -5,10 +5,9 @@
  * MSI registers to be written again after a reset.
  */
 #include <hv/acpi.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
-#include <hv/pci.h>
+#include <hv/operation.h>
 #include <hv/vcpu.h>
 #include <hv/vmsi.h>
 #include <xen/physdev.h>
@@ -24,107 +23,71 @@ static long check_device(uint16_t segment, uint8_t bus, uint8_t devfn)
     return 0;
 }
 
-static long pci_device_add(struct vcpu *v, uint64_t arg)
+static long pci_device_add(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct physdev_pci_device_add device;
+    const struct physdev_pci_device_add *device = arg;
 
-    if (guest_copy_in(v, &device, arg, offsetof(struct physdev_pci_device_add, optarr)) != 0) {
-        return -XEN_EFAULT;
-    }
-    return check_device(device.seg, device.bus, device.devfn);
+    return check_device(device->seg, device->bus, device->devfn);
 }
 
-static long pci_device_remove(struct vcpu *v, uint64_t arg)
+static long pci_device_remove(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct physdev_pci_device device;
+    const struct physdev_pci_device *device = arg;
 
-    if (guest_copy_in(v, &device, arg, sizeof(device)) != 0) {
-        return -XEN_EFAULT;
-    }
-    if (device.seg != 0) {
+    if (device->seg != 0) {
         return -XEN_ENODEV;
     }
-    vmsi_forget(v->domain, (pci_bdf)(device.bus << 8 | device.devfn));
+    vmsi_forget(d, (pci_bdf)(device->bus << 8 | device->devfn));
     return 0;
 }
 
-static long manage_pci_add(struct vcpu *v, uint64_t arg)
+/* The same with bus and function alone; so begins the structure of manage_pci_add_ext too. */
+static long manage_pci_add(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct physdev_manage_pci device;
+    const struct physdev_manage_pci *device = arg;
 
-    if (guest_copy_in(v, &device, arg, sizeof(device)) != 0) {
-        return -XEN_EFAULT;
-    }
-    return check_device(0, device.bus, device.devfn);
+    return check_device(0, device->bus, device->devfn);
 }
 
-static long manage_pci_add_ext(struct vcpu *v, uint64_t arg)
+static long nothing(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct physdev_manage_pci_ext device;
-
-    if (guest_copy_in(v, &device, arg, sizeof(device)) != 0) {
-        return -XEN_EFAULT;
-    }
-    return check_device(0, device.bus, device.devfn);
+    return 0;
 }
 
-static long restore_msi(struct vcpu *v, uint64_t arg)
+static long restore_msi(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct physdev_restore_msi device;
+    const struct physdev_restore_msi *device = arg;
 
-    if (guest_copy_in(v, &device, arg, sizeof(device)) != 0) {
-        return -XEN_EFAULT;
-    }
-    return vmsi_restore(v->domain, (pci_bdf)(device.bus << 8 | device.devfn));
+    return vmsi_restore(d, (pci_bdf)(device->bus << 8 | device->devfn));
 }
 
-static long restore_msi_ext(struct vcpu *v, uint64_t arg)
+static long restore_msi_ext(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct physdev_pci_device device;
+    const struct physdev_pci_device *device = arg;
 
-    if (guest_copy_in(v, &device, arg, sizeof(device)) != 0) {
-        return -XEN_EFAULT;
-    }
-    if (device.seg != 0) {
-        return -XEN_ENODEV;
-    }
-    return vmsi_restore(v->domain, (pci_bdf)(device.bus << 8 | device.devfn));
+    return device->seg == 0 ? vmsi_restore(d, (pci_bdf)(device->bus << 8 | device->devfn)) : -XEN_ENODEV;
 }
 
 /* The guest's firmware says the window is free for ECAM: right if it is the one that the MCFG named. */
-static long pci_mmcfg_reserved(struct vcpu *v, uint64_t arg)
+static long pci_mmcfg_reserved(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    struct physdev_pci_mmcfg_reserved window;
+    const struct physdev_pci_mmcfg_reserved *window = arg;
 
-    if (guest_copy_in(v, &window, arg, sizeof(window)) != 0) {
-        return -XEN_EFAULT;
-    }
-    return window.segment == 0 && window.address == acpi_info.mcfg_base && window.address != 0 ? 0 : -XEN_ENODEV;
+    return window->segment == 0 && window->address == acpi_info.mcfg_base && window->address != 0 ? 0 : -XEN_ENODEV;
 }
+
+static const struct operation operations[] = {
+    [PHYSDEVOP_pci_device_add] = {OP(pci_device_add, physdev_pci_device_add, 0)},
+    [PHYSDEVOP_pci_device_remove] = {OP(pci_device_remove, physdev_pci_device, 0)},
+    [PHYSDEVOP_manage_pci_add] = {OP(manage_pci_add, physdev_manage_pci, 0)},
+    [PHYSDEVOP_manage_pci_add_ext] = {OP(manage_pci_add, physdev_manage_pci, 0)},
+    [PHYSDEVOP_manage_pci_remove] = {.run = nothing},
+    [PHYSDEVOP_restore_msi] = {OP(restore_msi, physdev_restore_msi, 0)},
+    [PHYSDEVOP_restore_msi_ext] = {OP(restore_msi_ext, physdev_pci_device, 0)},
+    [PHYSDEVOP_pci_mmcfg_reserved] = {OP(pci_mmcfg_reserved, physdev_pci_mmcfg_reserved, 0)},
+};
 
 long physdev_op(struct vcpu *v, unsigned cmd, uint64_t arg)
 {
-    if (!v->domain->is_hardware) {
-        return -XEN_ENOSYS;
-    }
-    switch (cmd) {
-    case PHYSDEVOP_pci_device_add:
-        return pci_device_add(v, arg);
-    case PHYSDEVOP_pci_device_remove:
-        return pci_device_remove(v, arg);
-    case PHYSDEVOP_manage_pci_add:
-        return manage_pci_add(v, arg);
-    case PHYSDEVOP_manage_pci_add_ext:
-        return manage_pci_add_ext(v, arg);
-    case PHYSDEVOP_manage_pci_remove:
-        return 0;
-    case PHYSDEVOP_restore_msi:
-        return restore_msi(v, arg);
-    case PHYSDEVOP_restore_msi_ext:
-        return restore_msi_ext(v, arg);
-    case PHYSDEVOP_pci_mmcfg_reserved:
-        return pci_mmcfg_reserved(v, arg);
-    default:
-        return -XEN_ENOSYS;
-    }
+    return v->domain->is_hardware ? operation_run(v, OPERATION(operations, cmd), cmd, arg) : -XEN_ENOSYS;
 }

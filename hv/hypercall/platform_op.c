@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_platform_op (xen/platform.h): the hardware domain sets the host's clock. The rest (firmware, power
  * states, microcode) is dom0's own business here, or nobody's. */
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 #include <xen/platform.h>
 
 #define NS_PER_S 1000000000UL
@@ -12,34 +10,19 @@
 /* UNIX times after this (the year 2554) do not fit in 64 bits of nanoseconds. */
 #define MAX_SECONDS (~0UL / NS_PER_S - 1)
 
-static void update_all_wallclocks(void)
-{
-    for (unsigned next = 0;;) {
-        struct domain *d = domain_get_next((domid_t)next);
-
-        if (d == NULL) {
-            return;
-        }
-        time_update_wallclock(d);
-        next = d->domid + 1u;
-        domain_put(d);
-    }
-}
-
 /* It was `seconds` and `ns` UNIX time when the caller's system time was system_time. */
-static long settime(const struct domain *d, uint64_t seconds, uint32_t ns, uint64_t system_time)
+static long settime(const struct domain *caller, uint64_t seconds, uint32_t ns, uint64_t system_time)
 {
-    uint64_t host_time = system_time - d->time_offset_ns, now;
+    uint64_t host_time = system_time - caller->time_offset_ns, now = seconds * NS_PER_S + ns;
 
-    if (ns >= NS_PER_S || seconds > MAX_SECONDS) {
+    /* The last: the host was started before 1970. */
+    if (ns >= NS_PER_S || seconds > MAX_SECONDS || host_time > now) {
         return -XEN_EINVAL;
     }
-    now = seconds * NS_PER_S + ns;
-    if (host_time > now) {
-        return -XEN_EINVAL; /* the host was started before 1970 */
-    }
     wallclock_set(now - host_time);
-    update_all_wallclocks();
+    for_each_domain(d) {
+        time_update_wallclock(d);
+    }
     return 0;
 }
 
@@ -60,10 +43,9 @@ long platform_op(struct vcpu *v, uint64_t arg)
     case XENPF_settime32:
         return settime(v->domain, op.u.settime32.secs, op.u.settime32.nsecs, op.u.settime32.system_time);
     case XENPF_settime64:
-        if (op.u.settime64.mbz != 0) {
-            return -XEN_EINVAL;
-        }
-        return settime(v->domain, op.u.settime64.secs, op.u.settime64.nsecs, op.u.settime64.system_time);
+        return op.u.settime64.mbz != 0 ? -XEN_EINVAL
+                                       : settime(v->domain, op.u.settime64.secs, op.u.settime64.nsecs,
+                                                 op.u.settime64.system_time);
     default:
         return -XEN_ENOSYS;
     }

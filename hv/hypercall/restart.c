@@ -4,10 +4,8 @@
  * comes again. No interrupt handler runs while a hypercall does, so what waits at the door does not
  * show what the machine waits for: the time that was taken counts as well.
  */
-#include <hv/arch/cpu.h>
 #include <hv/hypercall.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 
 #define SLICES_PER_MS 5U /* a hypercall that takes longer than one looks whether it can stop */
 

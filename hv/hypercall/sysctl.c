@@ -6,11 +6,7 @@
 #include <hv/sysctl.h>
 
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
-
-typedef long (*sysctl_fn)(struct vcpu *v, struct xen_sysctl *op);
 
 /* Known, and not done here. */
 static long unsupported(struct vcpu *v, struct xen_sysctl *op)
@@ -25,7 +21,7 @@ static long no_device(struct vcpu *v, struct xen_sysctl *op)
 }
 
 /* clang-format off */
-static const sysctl_fn table[] = {
+static sysctl_fn *const table[] = {
     [XEN_SYSCTL_readconsole]            = sysctl_readconsole,
     [XEN_SYSCTL_debug_keys]             = sysctl_debug_keys,
     [XEN_SYSCTL_tbuf_op]                = sysctl_tbuf_op,
@@ -59,26 +55,13 @@ static const sysctl_fn table[] = {
 long sysctl_op(struct vcpu *v, uint64_t arg)
 {
     struct xen_sysctl op;
-    long rc;
+    long rc = control_begin(v, &op, sizeof(op), XEN_SYSCTL_INTERFACE_VERSION, arg);
 
-    if (guest_copy_in(v, &op, arg, sizeof(op)) != 0) {
-        return -XEN_EFAULT;
+    if (rc != 0) {
+        return rc;
     }
-    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION) {
-        return -XEN_EACCES;
-    }
-    if (!v->domain->is_privileged) {
-        return -XEN_EPERM;
-    }
-    if (op.cmd >= ARRAY_SIZE(table) || table[op.cmd] == NULL) {
-        return -XEN_ENOSYS;
-    }
-    if (!spin_trylock(&control_lock)) {
-        return HYPERCALL_RESTART;
-    }
-    rc = table[op.cmd](v, &op);
+    rc = op.cmd < ARRAY_SIZE(table) && table[op.cmd] != NULL ? table[op.cmd](v, &op) : -XEN_ENOSYS;
     spin_unlock(&control_lock);
-
     /* ENOBUFS tells how much would have been needed. */
     if ((rc == 0 || rc == HYPERCALL_RESTART || rc == -XEN_ENOBUFS) &&
         guest_copy_out(v, arg, &op, sizeof(op)) != 0) {

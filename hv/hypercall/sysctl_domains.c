@@ -4,7 +4,6 @@
  * is made in pieces: the operation comes again under a number of our own, which says that num_domains
  * entries are done and first_domain is where to go on.
  */
-#include <hv/domain.h>
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
 #include <hv/sysctl.h>

@@ -6,12 +6,9 @@
  * that is too small gets what fits, and the number that there is.
  */
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/cpuid_policy.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/pci.h>
-#include <hv/string.h>
 #include <hv/sysctl.h>
 #include <hv/time.h>
 #include <xen/physdev.h>

@@ -3,12 +3,8 @@
  * XEN_SYSCTL_*: the scheduler and the CPU pools. There is one pool, number 0, with all CPUs. The scheduler
  * shares the CPUs in proportion to weights, which is what Credit2 promises; it goes by that name.
  */
-#include <hv/arch/cpu.h>
-#include <hv/bitmap.h>
 #include <hv/control.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/sched.h>
 #include <hv/sysctl.h>
 
 #define THE_POOL 0U
@@ -45,16 +41,10 @@ static uint32_t domain_count(void)
 {
     uint32_t count = 0;
 
-    for (unsigned next = 0;;) {
-        struct domain *d = domain_get_next((domid_t)next);
-
-        if (d == NULL) {
-            return count;
-        }
-        next = d->domid + 1u;
+    for_each_domain(d) {
         count++;
-        domain_put(d);
     }
+    return count;
 }
 
 /* The first pool with that number or a higher one. */

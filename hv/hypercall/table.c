@@ -3,14 +3,11 @@
  * From a VMMCALL to its family. The number is in RAX; arguments are in RDI RSI RDX R10 R8 for 64-bit
  * callers, in EBX ECX EDX ESI EDI for 32-bit ones (xen/arch-x86/xen.h); the result goes to RAX.
  */
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
 #include <hv/grant.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <hv/trace.h>
-#include <hv/vcpu.h>
 
 long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *a)
 {

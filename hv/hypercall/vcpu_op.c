@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_vcpu_op (xen/vcpu.h). */
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
 #include <hv/evtchn.h>
-#include <hv/frame.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/time.h>
-#include <hv/vcpu.h>
 
 /* The page of the caller's own RAM behind its linear address, with a reference; MFN_NONE if none.
  * Only its own: what it maps of others would still be written when they have taken it back. */
@@ -23,17 +18,24 @@ static mfn_t pin_linear(struct vcpu *v, uint64_t linear)
     return p2m_get_own_frame(v->domain, gfn(gpa >> PAGE_SHIFT), true);
 }
 
-/* A 32-bit caller's pointer lies in a union with a 64-bit number, whose other half may be anything. */
-static uint64_t area_address(const struct vcpu *caller, uint64_t address)
+/* Pins the pages of an area of size bytes, at most two. A 32-bit caller's pointer lies in a union with a 64-bit
+ * number, whose other half may be anything. *linear: 0 for no area any more. */
+static bool pin_area(struct vcpu *caller, uint64_t *linear, size_t size, mfn_t pages[2])
 {
-    return guest_is_narrow(caller) ? (uint32_t)address : address;
-}
+    uint64_t last;
 
-static void put(mfn_t m)
-{
-    if (!mfn_is_none(m)) {
-        frame_put(m);
+    *linear = guest_is_narrow(caller) ? (uint32_t)*linear : *linear;
+    last = *linear + size - 1;
+    pages[0] = *linear != 0 ? pin_linear(caller, *linear) : MFN_NONE;
+    pages[1] = MFN_NONE;
+    if (*linear == 0 || mfn_is_none(pages[0]) || *linear >> PAGE_SHIFT == last >> PAGE_SHIFT) {
+        return *linear == 0 || !mfn_is_none(pages[0]);
     }
+    pages[1] = pin_linear(caller, last);
+    if (mfn_is_none(pages[1])) {
+        frame_put(pages[0]);
+    }
+    return !mfn_is_none(pages[1]);
 }
 
 static long register_vcpu_info(struct vcpu *v, uint64_t arg, struct vcpu *caller)
@@ -77,66 +79,46 @@ static long register_vcpu_info(struct vcpu *v, uint64_t arg, struct vcpu *caller
 
 static long register_runstate(struct vcpu *v, uint64_t arg, struct vcpu *caller)
 {
+    size_t size = guest_struct_size(caller, sizeof(struct vcpu_runstate_info), LAYOUT_RUNSTATE);
     struct vcpu_register_runstate_memory_area area;
-    mfn_t pages[2] = {MFN_NONE, MFN_NONE}, old[2];
-    uint64_t linear, last;
+    mfn_t pages[2], old[2];
 
-    if (guest_copy_in(caller, &area, arg, sizeof(area)) != 0) {
+    if (guest_copy_in(caller, &area, arg, sizeof(area)) != 0 || !pin_area(caller, &area.addr.p, size, pages)) {
         return -XEN_EFAULT;
-    }
-    linear = area_address(caller, area.addr.p);
-    last = linear + guest_struct_size(caller, sizeof(struct vcpu_runstate_info), LAYOUT_RUNSTATE) - 1;
-    if (linear != 0) {
-        pages[0] = pin_linear(caller, linear);
-        if (mfn_is_none(pages[0])) {
-            return -XEN_EFAULT;
-        }
-        if (linear >> PAGE_SHIFT != last >> PAGE_SHIFT) {
-            pages[1] = pin_linear(caller, last);
-            if (mfn_is_none(pages[1])) {
-                put(pages[0]);
-                return -XEN_EFAULT;
-            }
-        }
     }
     spin_lock(&v->time_lock);
     memcpy(old, v->runstate_mfn, sizeof(old));
     memcpy(v->runstate_mfn, pages, sizeof(pages));
-    v->runstate_area = linear;
+    v->runstate_area = area.addr.p;
     v->runstate_is_narrow = guest_is_narrow(caller);
     spin_unlock(&v->time_lock);
-    put(old[0]);
-    put(old[1]);
+    frame_put_any(old[0]);
+    frame_put_any(old[1]);
     vcpu_runstate_publish(v);
     return 0;
 }
 
+/* In one page: the guest's vDSO reads it from a page of its own. */
 static long register_time_area(struct vcpu *v, uint64_t arg, struct vcpu *caller)
 {
     struct vcpu_register_time_memory_area area;
-    mfn_t page = MFN_NONE, old;
-    uint64_t linear;
+    mfn_t pages[2], old;
 
     if (guest_copy_in(caller, &area, arg, sizeof(area)) != 0) {
         return -XEN_EFAULT;
     }
-    linear = area_address(caller, area.addr.p);
-    if (linear != 0) {
-        /* One page: the guest's vDSO reads it from a page of its own. */
-        if ((linear & (PAGE_SIZE - 1)) > PAGE_SIZE - sizeof(struct vcpu_time_info) || linear % 8 != 0) {
-            return -XEN_EINVAL;
-        }
-        page = pin_linear(caller, linear);
-        if (mfn_is_none(page)) {
-            return -XEN_EFAULT;
-        }
+    if (area.addr.p % 8 != 0 || area.addr.p % PAGE_SIZE > PAGE_SIZE - sizeof(struct vcpu_time_info)) {
+        return -XEN_EINVAL;
+    }
+    if (!pin_area(caller, &area.addr.p, sizeof(struct vcpu_time_info), pages)) {
+        return -XEN_EFAULT;
     }
     spin_lock(&v->time_lock);
     old = v->time_area_mfn;
-    v->time_area_mfn = page;
-    v->time_area = linear;
+    v->time_area_mfn = pages[0];
+    v->time_area = area.addr.p;
     spin_unlock(&v->time_lock);
-    put(old);
+    frame_put_any(old);
     time_update_vcpu(v);
     return 0;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_vm_assist (xen/xen.h): the one assistance that a guest of hardware virtualization can have. */
-#include <hv/domain.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 #define VALID_TYPES (1UL << VMASST_TYPE_runstate_update_flag)
 

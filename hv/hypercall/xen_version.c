@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_xen_version (xen/version.h): which ABI this is, and what it offers. */
-#include <hv/arch/cpu.h>
 #include <hv/boot.h>
-#include <hv/domain.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
 #include <xen/features.h>
 #include <xen/version.h>
 
@@ -43,24 +39,9 @@ static long get_features(struct vcpu *v, uint64_t arg)
 
 static long compile_info(struct vcpu *v, uint64_t arg)
 {
-    struct xen_compile_info info;
+    struct xen_compile_info info = {.compiler = "gcc " __VERSION__, .compile_by = "nether"};
 
-    memset(&info, 0, sizeof(info));
-    memcpy(info.compiler, "gcc " __VERSION__, MIN(sizeof("gcc " __VERSION__), sizeof(info.compiler) - 1));
-    memcpy(info.compile_by, "nether", sizeof("nether"));
     return guest_copy_out(v, arg, &info, sizeof(info));
-}
-
-static long platform_parameters(struct vcpu *v, uint64_t arg)
-{
-    struct xen_platform_parameters parameters = {.virt_start = DIRECTMAP_BASE};
-
-    return guest_struct_out(v, arg, &parameters, sizeof(parameters), "p");
-}
-
-static long guest_handle(struct vcpu *v, uint64_t arg)
-{
-    return guest_copy_out(v, arg, v->domain->handle, sizeof(v->domain->handle));
 }
 
 long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg)
@@ -77,13 +58,14 @@ long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg)
     case XENVER_changeset:
         return copy_text(v, arg, NETHER_VERSION, sizeof(xen_changeset_info_t));
     case XENVER_platform_parameters:
-        return platform_parameters(v, arg);
+        return guest_struct_out(v, arg, &(struct xen_platform_parameters){.virt_start = DIRECTMAP_BASE},
+                                sizeof(struct xen_platform_parameters), "p");
     case XENVER_get_features:
         return get_features(v, arg);
     case XENVER_pagesize:
         return PAGE_SIZE;
     case XENVER_guest_handle:
-        return guest_handle(v, arg);
+        return guest_copy_out(v, arg, v->domain->handle, sizeof(v->domain->handle));
     case XENVER_commandline:
         return v->domain->is_privileged ? copy_text(v, arg, boot_info.cmdline, sizeof(xen_commandline_t)) : -XEN_EPERM;
     case XENVER_build_id:

@@ -2,7 +2,6 @@
 /* printf's formatting, as far as hv/print.h promises it: d i u x X p s c %, flags 0 and -, width, precision
  * for strings, length modifiers l ll z h hh. */
 #include <hv/print.h>
-#include <hv/string.h>
 
 struct output {
     char *buf;
@@ -24,10 +23,23 @@ static void put(struct output *out, char c)
     out->used++;
 }
 
-static void pad(struct output *out, char c, unsigned width, size_t used)
+/* A text of `length` bytes in a field: what is missing is put in front or behind; zeros come behind a sign. */
+static void put_padded(struct output *out, const struct spec *spec, const char *text, size_t length, bool zero)
 {
-    for (size_t i = used; i < width; i++) {
-        put(out, c);
+    size_t missing = spec->width > length ? spec->width - length : 0;
+
+    if (zero && length != 0 && *text == '-') {
+        put(out, *text++);
+        length--;
+    }
+    for (size_t i = 0; !spec->left && i < missing; i++) {
+        put(out, zero ? '0' : ' ');
+    }
+    for (size_t i = 0; i < length; i++) {
+        put(out, text[i]);
+    }
+    for (size_t i = 0; spec->left && i < missing; i++) {
+        put(out, ' ');
     }
 }
 
@@ -41,19 +53,11 @@ static void put_string(struct output *out, const struct spec *spec, const char *
     while ((spec->precision < 0 || length < (size_t)spec->precision) && text[length]) {
         length++;
     }
-    if (!spec->left) {
-        pad(out, ' ', spec->width, length);
-    }
-    for (size_t i = 0; i < length; i++) {
-        put(out, text[i]);
-    }
-    if (spec->left) {
-        pad(out, ' ', spec->width, length);
-    }
+    put_padded(out, spec, text, length, false);
 }
 
-static void put_number(struct output *out, const struct spec *spec, uint64_t value, unsigned base,
-                       bool negative, const char *digits)
+static void put_number(struct output *out, const struct spec *spec, uint64_t value, unsigned base, bool negative,
+                       const char *digits)
 {
     char text[24];
     size_t at = sizeof(text);
@@ -62,24 +66,10 @@ static void put_number(struct output *out, const struct spec *spec, uint64_t val
         text[--at] = digits[value % base];
         value /= base;
     } while (value);
-
-    size_t length = sizeof(text) - at + negative;
-
-    if (!spec->left && !spec->zero) {
-        pad(out, ' ', spec->width, length);
-    }
     if (negative) {
-        put(out, '-');
+        text[--at] = '-';
     }
-    if (!spec->left && spec->zero) {
-        pad(out, '0', spec->width, length);
-    }
-    while (at < sizeof(text)) {
-        put(out, text[at++]);
-    }
-    if (spec->left) {
-        pad(out, ' ', spec->width, length);
-    }
+    put_padded(out, spec, text + at, sizeof(text) - at, spec->zero);
 }
 
 static unsigned parse_number(const char **fmt)

@@ -56,21 +56,9 @@ void lock_assert_held(const struct spinlock *lock)
     panic("lock: rank %u is not held here", lock->rank);
 }
 #else
-static void rank_check(const struct spinlock *lock, bool may_equal)
-{
-    (void)lock;
-    (void)may_equal;
-}
-
-static void rank_push(const struct spinlock *lock)
-{
-    (void)lock;
-}
-
-static void rank_pop(const struct spinlock *lock)
-{
-    (void)lock;
-}
+#define rank_check(lock, may_equal) ((void)0)
+#define rank_push(lock)             ((void)0)
+#define rank_pop(lock)              ((void)0)
 #endif
 
 bool spin_is_unfair;
@@ -85,10 +73,13 @@ static bool take_free(struct spinlock *lock)
                                        __ATOMIC_RELAXED);
 }
 
-static void wait_for(struct spinlock *lock)
+static void take(struct spinlock *lock)
 {
     uint16_t ticket;
 
+    if (likely(take_free(lock))) {
+        return;
+    }
     if (spin_is_unfair) {
         while (!take_free(lock)) {
             cpu_relax();
@@ -98,13 +89,6 @@ static void wait_for(struct spinlock *lock)
     ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
     while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
         cpu_relax();
-    }
-}
-
-static void take(struct spinlock *lock)
-{
-    if (unlikely(!take_free(lock))) {
-        wait_for(lock);
     }
 }
 
@@ -137,18 +121,14 @@ bool spin_trylock(struct spinlock *lock)
 
 void spin_lock_pair(struct spinlock *a, struct spinlock *b)
 {
-    if (a == b) {
-        spin_lock(a);
-        return;
+    struct spinlock *second = MAX(a, b);
+
+    spin_lock(MIN(a, b));
+    if (a != b) {
+        rank_check(second, true);
+        take(second);
+        rank_push(second);
     }
-
-    struct spinlock *first = a < b ? a : b;
-    struct spinlock *second = a < b ? b : a;
-
-    spin_lock(first);
-    rank_check(second, true);
-    take(second);
-    rank_push(second);
 }
 
 void spin_unlock_pair(struct spinlock *a, struct spinlock *b)

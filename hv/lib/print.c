@@ -4,7 +4,6 @@
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/time.h>
 
 #define MESSAGE_MAX         256U

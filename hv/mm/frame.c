@@ -14,9 +14,7 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
-#include <hv/lock.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define REFS_MAX 0x7fffffffU
 
@@ -84,14 +82,10 @@ static void block_remove(struct heap *h, uint64_t index)
  * with. */
 static bool block_is_mergeable(uint64_t index, unsigned order, unsigned node, enum frame_contents contents)
 {
-    const struct frame *f;
+    const struct frame *f = &frame_table[index];
 
-    if (index + (1UL << order) > frame_limit) {
-        return false;
-    }
-    f = &frame_table[index];
-    return f->state == FRAME_FREE && f->head && f->owner == order && f->node == node &&
-           f->contents == contents;
+    return index + (1UL << order) <= frame_limit && f->state == FRAME_FREE && f->head && f->owner == order &&
+           f->node == node && f->contents == contents;
 }
 
 /* Gives back a block whose frames are all marked FREE already; merges it with its buddies. */

@@ -6,13 +6,7 @@
  */
 #include <hv/guest_copy.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/guest_tlb.h>
-#include <hv/guest_walk.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
 
 enum direction {
     COPY_IN,
@@ -43,13 +37,13 @@ static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t addres
         size_t chunk = MIN(size - done, PAGE_SIZE - offset);
         char *page;
 
-        p2m_lock(d);
+        spin_lock(&d->p2m.lock);
         page = v != NULL ? guest_page_locked(v, address, access)
                          : guest_frame_locked(d, gfn(address >> PAGE_SHIFT), dir != COPY_IN);
         if (page != NULL) {
             copy_chunk(page + offset, ours, chunk, dir);
         }
-        p2m_unlock(d);
+        spin_unlock(&d->p2m.lock);
         if (page == NULL) {
             break;
         }

@@ -2,11 +2,8 @@
 /* Structures of 32-bit callers, from a description of their fields: see hv/guest_struct.h. */
 #include <hv/guest_struct.h>
 
-#include <hv/arch/vcpu.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 struct field {
     size_t wide, narrow; /* bytes; 0: only alignment */
@@ -59,7 +56,7 @@ bool guest_is_narrow(const struct vcpu *v)
 
 size_t guest_struct_size(const struct vcpu *v, size_t size, const char *layout)
 {
-    return guest_is_narrow(v) ? convert(layout, NULL, NULL, NULL) : size;
+    return layout != NULL && guest_is_narrow(v) ? convert(layout, NULL, NULL, NULL) : size;
 }
 
 size_t guest_struct_narrow(void *narrow, const void *s, const char *layout)
@@ -72,7 +69,7 @@ int guest_struct_in(struct vcpu *v, void *s, size_t size, uint64_t linear, const
 {
     char narrow[GUEST_NARROW_MAX];
 
-    if (likely(!guest_is_narrow(v))) {
+    if (layout == NULL || likely(!guest_is_narrow(v))) {
         return guest_copy_in(v, s, linear, size);
     }
     if (guest_copy_in(v, narrow, linear, convert(layout, NULL, NULL, NULL)) != 0) {
@@ -87,7 +84,7 @@ int guest_struct_out(struct vcpu *v, uint64_t linear, const void *s, size_t size
 {
     char narrow[GUEST_NARROW_MAX];
 
-    if (likely(!guest_is_narrow(v))) {
+    if (layout == NULL || likely(!guest_is_narrow(v))) {
         return guest_copy_out(v, linear, s, size);
     }
     return guest_copy_out(v, linear, narrow, guest_struct_narrow(narrow, s, layout));
@@ -99,11 +96,4 @@ int guest_ulong_in(struct vcpu *v, uint64_t *value, uint64_t array, uint64_t i)
 
     *value = 0;
     return guest_copy_in(v, value, array + i * size, size);
-}
-
-int guest_ulong_out(struct vcpu *v, uint64_t array, uint64_t i, uint64_t value)
-{
-    size_t size = guest_is_narrow(v) ? sizeof(uint32_t) : sizeof(uint64_t);
-
-    return guest_copy_out(v, array + i * size, &value, size);
 }

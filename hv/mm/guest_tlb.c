@@ -14,7 +14,6 @@
 #include <hv/guest_tlb.h>
 
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
 #include <hv/guest_copy.h>
 #include <hv/vcpu.h>
 

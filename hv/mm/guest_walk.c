@@ -6,14 +6,8 @@
  */
 #include <hv/guest_walk.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/arch/vcpu.h>
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 #define GPTE_P    (1UL << 0)
 #define GPTE_W    (1UL << 1)
@@ -42,11 +36,6 @@ static struct walk_format format_of(const struct guest_paging *paging)
     return (struct walk_format){2, 10, 4};
 }
 
-static bool is_canonical(uint64_t linear)
-{
-    return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
-}
-
 char *guest_frame_locked(struct domain *d, gfn_t g, bool write)
 {
     struct p2m_entry page = p2m_lookup_locked(d, g);
@@ -72,12 +61,6 @@ static uint64_t entry_read(const void *entry, unsigned bytes)
     return bytes == 8 ? READ_ONCE(*(const uint64_t *)entry) : READ_ONCE(*(const uint32_t *)entry);
 }
 
-/* Bits 6:5 are in the first byte whatever the entry's width. */
-static void entry_set_bits(void *entry, uint64_t bits)
-{
-    __atomic_fetch_or((uint8_t *)entry, (uint8_t)bits, __ATOMIC_SEQ_CST);
-}
-
 static bool is_leaf(const struct guest_paging *paging, const struct walk_format *format,
                     unsigned level, uint64_t pte)
 {
@@ -93,16 +76,13 @@ static bool is_leaf(const struct guest_paging *paging, const struct walk_format 
 static uint64_t leaf_address(const struct walk_format *format, unsigned level, uint64_t pte,
                              uint64_t linear)
 {
-    unsigned bits = PAGE_SHIFT + (level - 1) * format->index_bits;
+    uint64_t offset_mask = (1UL << (PAGE_SHIFT + (level - 1) * format->index_bits)) - 1;
     uint64_t base = pte & GPTE_ADDR;
 
-    if (format->entry_bytes == 4) {
-        base = pte & 0xfffff000U;
-        if (level == 2) {
-            base = (pte & 0xffc00000U) | (pte & 0x1fe000U) << 19; /* PSE-36, 5.2.2 */
-        }
+    if (format->entry_bytes == 4) { /* PSE-36: 5.2.2 */
+        base = level == 2 ? (pte & 0xffc00000U) | (pte & 0x1fe000U) << 19 : pte & 0xfffff000U;
     }
-    return (base & ~((1UL << bits) - 1)) | (linear & ((1UL << bits) - 1));
+    return (base & ~offset_mask) | (linear & offset_mask);
 }
 
 /* Whether an entry's rights allow the access. */
@@ -137,7 +117,7 @@ int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_
         return 0;
     }
     format = format_of(paging);
-    if (format.levels == 4 ? !is_canonical(linear) : linear > 0xffffffffU) {
+    if (format.levels == 4 ? !x86_is_canonical(linear) : linear > 0xffffffffU) {
         return fault(access, false, error_code);
     }
     table = format.levels == 3 ? paging->cr3 & 0xffffffe0U
@@ -150,14 +130,8 @@ int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_
         bool is_last;
         void *entry;
 
-        if (is_pdpte) {
-            index &= 3;
-        }
-        entry = entry_at(v->domain, table + index * format.entry_bytes);
-        if (entry == NULL) {
-            return fault(access, false, error_code);
-        }
-        pte = entry_read(entry, format.entry_bytes);
+        entry = entry_at(v->domain, table + (is_pdpte ? index & 3 : index) * format.entry_bytes);
+        pte = entry != NULL ? entry_read(entry, format.entry_bytes) : 0;
         if (!(pte & GPTE_P)) {
             return fault(access, false, error_code);
         }
@@ -170,8 +144,8 @@ int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_
             return fault(access, true, error_code);
         }
         bits = is_pdpte ? 0 : GPTE_A | (is_last && (access & WALK_WRITE) ? GPTE_D : 0);
-        if ((pte & bits) != bits) {
-            entry_set_bits(entry, bits);
+        if ((pte & bits) != bits) { /* in the first byte whatever the entry's width */
+            __atomic_fetch_or((uint8_t *)entry, (uint8_t)bits, __ATOMIC_SEQ_CST);
         }
         if (trail != NULL && format.levels == GUEST_WALK_LEVELS) {
             trail->steps[level - 1] = (struct guest_step){entry, pte | bits};
@@ -191,8 +165,8 @@ int guest_walk(struct vcpu *v, uint64_t linear, unsigned access, uint64_t *gpa,
     int rc;
 
     arch_vcpu_paging(v, &paging);
-    p2m_lock(v->domain);
+    spin_lock(&v->domain->p2m.lock);
     rc = guest_walk_locked(v, &paging, linear, access, gpa, error_code, NULL);
-    p2m_unlock(v->domain);
+    spin_unlock(&v->domain->p2m.lock);
     return rc;
 }

@@ -10,13 +10,9 @@
  */
 #include <hv/p2m.h>
 
-#include <hv/arch/cpu.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/print.h>
-#include <hv/vcpu.h>
 
 #define PTE_P         (1UL << 0)
 #define PTE_W         (1UL << 1)
@@ -84,25 +80,11 @@ static uint64_t *pte_table(uint64_t pte)
 
 static uint64_t make_leaf(mfn_t m, unsigned level, unsigned flags)
 {
-    uint64_t pte = m.n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A;
-
-    if (flags & P2M_W) {
-        pte |= PTE_W;
-    }
-    if (!(flags & P2M_X)) {
-        pte |= PTE_NX;
-    }
-    if (flags & P2M_GRANT) {
-        pte |= PTE_GRANT;
-    }
-    if (level > 1) {
-        pte |= PTE_PS;
-    }
     /* Devices reach memory, not other devices' registers. */
-    if (!(flags & P2M_MMIO)) {
-        pte |= PTE_IR | (flags & P2M_W ? PTE_IW : 0);
-    }
-    return pte;
+    uint64_t for_devices = flags & P2M_MMIO ? 0 : PTE_IR | (flags & P2M_W ? PTE_IW : 0);
+
+    return m.n << PAGE_SHIFT | PTE_P | PTE_U | PTE_A | (flags & P2M_W ? PTE_W : 0) | (flags & P2M_X ? 0 : PTE_NX) |
+           (flags & P2M_GRANT ? PTE_GRANT : 0) | (level > 1 ? PTE_PS : 0) | for_devices;
 }
 
 static uint64_t make_table(mfn_t m, unsigned child_level)
@@ -112,13 +94,8 @@ static uint64_t make_table(mfn_t m, unsigned child_level)
 
 static unsigned pte_flags(uint64_t pte)
 {
-    unsigned flags = 0;
-
-    flags |= pte & PTE_W ? P2M_W : 0;
-    flags |= pte & PTE_NX ? 0 : P2M_X;
-    flags |= pte & PTE_GRANT ? P2M_GRANT : 0;
-    flags |= frame_is_counted(pte_mfn(pte)) ? 0 : P2M_MMIO;
-    return flags;
+    return (pte & PTE_W ? P2M_W : 0) | (pte & PTE_NX ? 0 : P2M_X) | (pte & PTE_GRANT ? P2M_GRANT : 0) |
+           (frame_is_counted(pte_mfn(pte)) ? 0 : P2M_MMIO);
 }
 
 /* What a guest spreads over its address space to no purpose must not empty the host's heap. A dying
@@ -245,16 +222,6 @@ static uint64_t *slot_find(struct p2m *p, gfn_t g, unsigned *level)
     }
 }
 
-void p2m_lock(struct domain *d)
-{
-    spin_lock(&d->p2m.lock);
-}
-
-void p2m_unlock(struct domain *d)
-{
-    spin_unlock(&d->p2m.lock);
-}
-
 struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g)
 {
     struct p2m *p = &d->p2m;
@@ -290,7 +257,7 @@ mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
 
     spin_lock(&d->p2m.lock);
     entry = p2m_lookup_locked(d, g);
-    if (!mfn_is_none(entry.mfn) && ((entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W)))) {
+    if ((entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W))) {
         entry.mfn = MFN_NONE;
     }
     if (!mfn_is_none(entry.mfn)) {
@@ -303,18 +270,12 @@ mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
 /* Whether the entry is a hole, or a table of nothing but such entries. */
 static bool maps_nothing(uint64_t pte, unsigned level)
 {
-    if (!(pte & PTE_P)) {
-        return true;
+    bool is_empty = !(pte & PTE_P) || pte_is_table(pte, level);
+
+    for (unsigned i = 0; i < ENTRIES && is_empty && (pte & PTE_P); i++) {
+        is_empty = maps_nothing(pte_table(pte)[i], level - 1);
     }
-    if (!pte_is_table(pte, level)) {
-        return false;
-    }
-    for (unsigned i = 0; i < ENTRIES; i++) {
-        if (!maps_nothing(pte_table(pte)[i], level - 1)) {
-            return false;
-        }
-    }
-    return true;
+    return is_empty;
 }
 
 /* Frees a table that maps nothing, and the tables in it. */
@@ -358,11 +319,11 @@ mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write)
 {
     mfn_t m = p2m_get_frame(d, g, write);
 
-    if (!mfn_is_none(m) && (frame_of(m)->state != FRAME_GUEST || frame_of(m)->owner != d->domid)) {
-        frame_put(m);
-        return MFN_NONE;
+    if (mfn_is_none(m) || frame_is_domains(m, d->domid)) {
+        return m;
     }
-    return m;
+    frame_put(m);
+    return MFN_NONE;
 }
 
 static void put_block(mfn_t m, unsigned order)
@@ -523,15 +484,11 @@ void p2m_flush(struct domain *d)
     uint64_t gen = __atomic_add_fetch(&d->p2m.flush_gen, 1, __ATOMIC_SEQ_CST);
 
     this_cpu()->counters.p2m_flushes++;
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpus[i] != NULL && d->vcpus[i] != current_vcpu()) {
-            vcpu_start_flush(d->vcpus[i]);
-        }
+    for_each_vcpu(d, v) {
+        vcpu_start_flush(v);
     }
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpus[i] != NULL && d->vcpus[i] != current_vcpu()) {
-            vcpu_wait_flushed(d->vcpus[i], gen);
-        }
+    for_each_vcpu(d, v) {
+        vcpu_wait_flushed(v, gen);
     }
     if (d->p2m.has_iommu) {
         iommu_flush(d, gfn(0), 64);
@@ -583,9 +540,4 @@ int p2m_teardown(struct domain *d)
         drop(&removed);
     } while (!is_done && !hypercall_should_restart());
     return is_done ? 0 : -XEN_ERESTART;
-}
-
-uint64_t p2m_highest_gfn(struct domain *d)
-{
-    return d->p2m.highest_gfn;
 }

@@ -6,9 +6,6 @@
  */
 #include <hv/arch/context.h>
 
-#include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/string.h>
 
 #include "svm.h"
 
@@ -33,144 +30,114 @@ uint32_t arch_cpu_signature(void)
 
 /* --- Registers ----------------------------------------------------------------------------------- */
 
-/* The record's names for a segment's four fields. */
-#define SAVE_SEGMENT(cpu, name, segment)                                                           \
-    do {                                                                                           \
-        (cpu)->name##_sel = (segment).selector;                                                    \
-        (cpu)->name##_limit = (segment).limit;                                                     \
-        (cpu)->name##_base = (segment).base;                                                       \
-        (cpu)->name##_arbytes = (segment).attributes;                                              \
-    } while (0)
+/* Members of the record, and the same in a VMCB; then in the rest of struct vcpu_arch. */
+struct field {
+    uint16_t record, ours;
+};
 
-#define LOAD_SEGMENT(cpu, name, segment)                                                           \
-    ((segment) = (struct vmcb_segment){(uint16_t)(cpu)->name##_sel, (uint16_t)(cpu)->name##_arbytes, \
-                                       (cpu)->name##_limit, (cpu)->name##_base})
+#define VMCB_FIELD(name, ours) {offsetof(struct hvm_hw_cpu, name), offsetof(struct vmcb, ours)}
+#define ARCH_FIELD(name, ours) {offsetof(struct hvm_hw_cpu, name), offsetof(struct vcpu_arch, ours)}
+#define GPR_FIELD(name)        ARCH_FIELD(name, gprs.name)
 
-static void save_gprs(const struct guest_gprs *g, struct hvm_hw_cpu *cpu)
+static const struct field vmcb_fields[] = {
+    VMCB_FIELD(rip, rip), VMCB_FIELD(rflags, rflags), VMCB_FIELD(cr0, cr0), VMCB_FIELD(cr2, cr2),
+    VMCB_FIELD(cr3, cr3), VMCB_FIELD(cr4, cr4), VMCB_FIELD(dr6, dr6), VMCB_FIELD(dr7, dr7),
+    VMCB_FIELD(sysenter_cs, sysenter_cs), VMCB_FIELD(sysenter_esp, sysenter_esp),
+    VMCB_FIELD(sysenter_eip, sysenter_eip), VMCB_FIELD(shadow_gs, kernel_gs_base),
+    VMCB_FIELD(msr_lstar, lstar), VMCB_FIELD(msr_star, star), VMCB_FIELD(msr_cstar, cstar),
+    VMCB_FIELD(msr_syscall_mask, sfmask), VMCB_FIELD(msr_efer, efer),
+};
+
+static const struct field arch_fields[] = {
+    GPR_FIELD(rax), GPR_FIELD(rcx), GPR_FIELD(rdx), GPR_FIELD(rbx), GPR_FIELD(rsp), GPR_FIELD(rbp),
+    GPR_FIELD(rsi), GPR_FIELD(rdi), GPR_FIELD(r8), GPR_FIELD(r9), GPR_FIELD(r10), GPR_FIELD(r11),
+    GPR_FIELD(r12), GPR_FIELD(r13), GPR_FIELD(r14), GPR_FIELD(r15),
+    ARCH_FIELD(dr0, dr[0]), ARCH_FIELD(dr1, dr[1]), ARCH_FIELD(dr2, dr[2]), ARCH_FIELD(dr3, dr[3]),
+    ARCH_FIELD(msr_tsc_aux, tsc_aux),
+};
+
+static void copy_fields(void *record, void *ours, const struct field *fields, size_t count, bool is_load)
 {
-    cpu->rax = g->rax;
-    cpu->rbx = g->rbx;
-    cpu->rcx = g->rcx;
-    cpu->rdx = g->rdx;
-    cpu->rbp = g->rbp;
-    cpu->rsi = g->rsi;
-    cpu->rdi = g->rdi;
-    cpu->rsp = g->rsp;
-    cpu->r8 = g->r8;
-    cpu->r9 = g->r9;
-    cpu->r10 = g->r10;
-    cpu->r11 = g->r11;
-    cpu->r12 = g->r12;
-    cpu->r13 = g->r13;
-    cpu->r14 = g->r14;
-    cpu->r15 = g->r15;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t *theirs = (uint64_t *)((char *)record + fields[i].record);
+        uint64_t *own = (uint64_t *)((char *)ours + fields[i].ours);
+
+        *(is_load ? own : theirs) = *(is_load ? theirs : own);
+    }
 }
 
-static void load_gprs(struct guest_gprs *g, const struct hvm_hw_cpu *cpu)
+/* Segments in the order of the record, which has an array of each of their four parts; of the two tables only
+ * limit and base. */
+static const uint16_t segments[] = {
+    offsetof(struct vmcb, cs), offsetof(struct vmcb, ds), offsetof(struct vmcb, es), offsetof(struct vmcb, fs),
+    offsetof(struct vmcb, gs), offsetof(struct vmcb, ss), offsetof(struct vmcb, tr), offsetof(struct vmcb, ldtr),
+    offsetof(struct vmcb, idtr), offsetof(struct vmcb, gdtr),
+};
+#define FULL_SEGMENTS (ARRAY_SIZE(segments) - 2)
+
+struct segment_parts {
+    uint32_t selectors[FULL_SEGMENTS], limits[ARRAY_SIZE(segments)];
+    uint64_t bases[ARRAY_SIZE(segments)];
+    uint32_t attributes[FULL_SEGMENTS];
+};
+_Static_assert(sizeof(struct segment_parts) ==
+                   offsetof(struct hvm_hw_cpu, sysenter_cs) - offsetof(struct hvm_hw_cpu, cs_sel),
+               "the record's segments");
+
+static struct segment_parts *parts_of(const struct hvm_hw_cpu *cpu)
 {
-    *g = (struct guest_gprs){
-        .rax = cpu->rax, .rbx = cpu->rbx, .rcx = cpu->rcx, .rdx = cpu->rdx,
-        .rbp = cpu->rbp, .rsi = cpu->rsi, .rdi = cpu->rdi, .rsp = cpu->rsp,
-        .r8 = cpu->r8,   .r9 = cpu->r9,   .r10 = cpu->r10, .r11 = cpu->r11,
-        .r12 = cpu->r12, .r13 = cpu->r13, .r14 = cpu->r14, .r15 = cpu->r15,
-    };
+    return (struct segment_parts *)((const char *)cpu + offsetof(struct hvm_hw_cpu, cs_sel));
 }
 
 static void save_segments(const struct vmcb *vmcb, struct hvm_hw_cpu *cpu)
 {
-    SAVE_SEGMENT(cpu, cs, vmcb->cs);
-    SAVE_SEGMENT(cpu, ds, vmcb->ds);
-    SAVE_SEGMENT(cpu, es, vmcb->es);
-    SAVE_SEGMENT(cpu, fs, vmcb->fs);
-    SAVE_SEGMENT(cpu, gs, vmcb->gs);
-    SAVE_SEGMENT(cpu, ss, vmcb->ss);
-    SAVE_SEGMENT(cpu, tr, vmcb->tr);
-    SAVE_SEGMENT(cpu, ldtr, vmcb->ldtr);
-    cpu->gdtr_base = vmcb->gdtr.base;
-    cpu->gdtr_limit = vmcb->gdtr.limit;
-    cpu->idtr_base = vmcb->idtr.base;
-    cpu->idtr_limit = vmcb->idtr.limit;
+    struct segment_parts *parts = parts_of(cpu);
+
+    for (unsigned i = 0; i < ARRAY_SIZE(segments); i++) {
+        const struct vmcb_segment *s = (const struct vmcb_segment *)((const char *)vmcb + segments[i]);
+
+        parts->limits[i] = s->limit;
+        parts->bases[i] = s->base;
+        if (i < FULL_SEGMENTS) {
+            parts->selectors[i] = s->selector;
+            parts->attributes[i] = s->attributes;
+        }
+    }
 }
 
 static void load_segments(struct vmcb *vmcb, const struct hvm_hw_cpu *cpu)
 {
-    LOAD_SEGMENT(cpu, cs, vmcb->cs);
-    LOAD_SEGMENT(cpu, ds, vmcb->ds);
-    LOAD_SEGMENT(cpu, es, vmcb->es);
-    LOAD_SEGMENT(cpu, fs, vmcb->fs);
-    LOAD_SEGMENT(cpu, gs, vmcb->gs);
-    LOAD_SEGMENT(cpu, ss, vmcb->ss);
-    LOAD_SEGMENT(cpu, tr, vmcb->tr);
-    LOAD_SEGMENT(cpu, ldtr, vmcb->ldtr);
-    vmcb->gdtr = (struct vmcb_segment){.base = cpu->gdtr_base, .limit = cpu->gdtr_limit};
-    vmcb->idtr = (struct vmcb_segment){.base = cpu->idtr_base, .limit = cpu->idtr_limit};
-}
+    const struct segment_parts *parts = parts_of(cpu);
 
-static void save_msrs(const struct vcpu *v, struct hvm_hw_cpu *cpu)
-{
-    const struct vmcb *vmcb = v->arch.vmcb;
+    for (unsigned i = 0; i < ARRAY_SIZE(segments); i++) {
+        struct vmcb_segment *s = (struct vmcb_segment *)((char *)vmcb + segments[i]);
 
-    cpu->sysenter_cs = vmcb->sysenter_cs;
-    cpu->sysenter_esp = vmcb->sysenter_esp;
-    cpu->sysenter_eip = vmcb->sysenter_eip;
-    cpu->shadow_gs = vmcb->kernel_gs_base;
-    cpu->msr_lstar = vmcb->lstar;
-    cpu->msr_star = vmcb->star;
-    cpu->msr_cstar = vmcb->cstar;
-    cpu->msr_syscall_mask = vmcb->sfmask;
-    cpu->msr_efer = vmcb->efer & ~EFER_SVME;
-    cpu->msr_tsc_aux = v->arch.tsc_aux;
-}
-
-static void load_msrs(struct vcpu *v, const struct hvm_hw_cpu *cpu)
-{
-    struct vmcb *vmcb = v->arch.vmcb;
-
-    vmcb->sysenter_cs = cpu->sysenter_cs;
-    vmcb->sysenter_esp = cpu->sysenter_esp;
-    vmcb->sysenter_eip = cpu->sysenter_eip;
-    vmcb->kernel_gs_base = cpu->shadow_gs;
-    vmcb->lstar = cpu->msr_lstar;
-    vmcb->star = cpu->msr_star;
-    vmcb->cstar = cpu->msr_cstar;
-    vmcb->sfmask = cpu->msr_syscall_mask;
-    vmcb->efer = cpu->msr_efer | EFER_SVME;
-    v->arch.tsc_aux = cpu->msr_tsc_aux;
-}
-
-/* An event still to be delivered: the record's bits are those of EVENTINJ. */
-static void save_event(const struct vmcb *vmcb, struct hvm_hw_cpu *cpu)
-{
-    if (vmcb->event_inj & EVENT_VALID) {
-        cpu->pending_event = (uint32_t)vmcb->event_inj;
-        cpu->error_code = (uint32_t)(vmcb->event_inj >> 32);
+        *s = (struct vmcb_segment){.limit = parts->limits[i], .base = parts->bases[i]};
+        if (i < FULL_SEGMENTS) {
+            s->selector = (uint16_t)parts->selectors[i];
+            s->attributes = (uint16_t)parts->attributes[i];
+        }
     }
 }
 
-void arch_vcpu_save(const struct vcpu *v, uint64_t now_tsc, struct hvm_hw_cpu *cpu)
+uint32_t arch_vcpu_save(struct vcpu *v, uint64_t now_tsc, void *body)
 {
-    const struct vmcb *vmcb = v->arch.vmcb;
+    struct vmcb *vmcb = v->arch.vmcb;
+    struct hvm_hw_cpu *cpu = body;
 
     memset(cpu, 0, sizeof(*cpu));
     memcpy(cpu->fpu_regs, v->arch.fpu, FXSAVE_SIZE);
-    cpu->flags = XEN_X86_FPU_INITIALISED;
-    save_gprs(&v->arch.gprs, cpu);
+    copy_fields(cpu, vmcb, vmcb_fields, ARRAY_SIZE(vmcb_fields), false);
+    copy_fields(cpu, &v->arch, arch_fields, ARRAY_SIZE(arch_fields), false);
     save_segments(vmcb, cpu);
-    save_msrs(v, cpu);
-    save_event(vmcb, cpu);
-    cpu->rip = vmcb->rip;
-    cpu->rflags = vmcb->rflags;
-    cpu->cr0 = vmcb->cr0;
-    cpu->cr2 = vmcb->cr2;
-    cpu->cr3 = vmcb->cr3;
-    cpu->cr4 = vmcb->cr4;
-    cpu->dr0 = v->arch.dr[0];
-    cpu->dr1 = v->arch.dr[1];
-    cpu->dr2 = v->arch.dr[2];
-    cpu->dr3 = v->arch.dr[3];
-    cpu->dr6 = vmcb->dr6;
-    cpu->dr7 = vmcb->dr7;
+    cpu->flags = XEN_X86_FPU_INITIALISED;
+    cpu->msr_efer &= ~EFER_SVME;
     cpu->tsc = now_tsc + vmcb->tsc_offset;
+    if (vmcb->event_inj & EVENT_VALID) { /* still to be delivered: the record's bits are those of EVENTINJ */
+        cpu->pending_event = (uint32_t)vmcb->event_inj;
+        cpu->error_code = (uint32_t)(vmcb->event_inj >> 32);
+    }
+    return sizeof(*cpu);
 }
 
 static bool check_control(const struct hvm_hw_cpu *cpu)
@@ -198,13 +165,14 @@ static bool check_control(const struct hvm_hw_cpu *cpu)
 
 static bool check_segments(const struct hvm_hw_cpu *cpu)
 {
-    const uint32_t selectors = cpu->cs_sel | cpu->ds_sel | cpu->es_sel | cpu->fs_sel | cpu->gs_sel |
-                               cpu->ss_sel | cpu->tr_sel | cpu->ldtr_sel;
-    const uint32_t attributes = cpu->cs_arbytes | cpu->ds_arbytes | cpu->es_arbytes | cpu->fs_arbytes |
-                                cpu->gs_arbytes | cpu->ss_arbytes | cpu->tr_arbytes | cpu->ldtr_arbytes;
+    const struct segment_parts *parts = parts_of(cpu);
+    uint32_t selectors = 0, attributes = 0;
 
-    return selectors <= 0xffff && attributes <= SEG_ATTR_ALL && cpu->gdtr_limit <= 0xffff &&
-           cpu->idtr_limit <= 0xffff;
+    for (unsigned i = 0; i < FULL_SEGMENTS; i++) {
+        selectors |= parts->selectors[i];
+        attributes |= parts->attributes[i];
+    }
+    return selectors <= 0xffff && attributes <= SEG_ATTR_ALL && (cpu->gdtr_limit | cpu->idtr_limit) <= 0xffff;
 }
 
 /* What EVENTINJ takes (APM vol. 2, 15.20). */
@@ -233,8 +201,10 @@ static bool check_mxcsr(const void *fxsave)
     return (mxcsr & ~MXCSR_ALLOWED) == 0;
 }
 
-bool arch_vcpu_check(const struct hvm_hw_cpu *cpu)
+bool arch_vcpu_check(const void *body, uint32_t length)
 {
+    const struct hvm_hw_cpu *cpu = body;
+
     if ((cpu->flags & XEN_X86_FPU_INITIALISED) && !check_mxcsr(cpu->fpu_regs)) {
         return false;
     }
@@ -263,27 +233,19 @@ static void load_fpu(struct vcpu *v, const struct hvm_hw_cpu *cpu)
     }
 }
 
-void arch_vcpu_load(struct vcpu *v, const struct hvm_hw_cpu *cpu)
+void arch_vcpu_load(struct vcpu *v, const void *body, uint32_t length)
 {
     struct vmcb *vmcb = v->arch.vmcb;
+    const struct hvm_hw_cpu *cpu = body;
 
-    load_gprs(&v->arch.gprs, cpu);
+    copy_fields((void *)body, vmcb, vmcb_fields, ARRAY_SIZE(vmcb_fields), true);
+    copy_fields((void *)body, &v->arch, arch_fields, ARRAY_SIZE(arch_fields), true);
     load_segments(vmcb, cpu);
-    load_msrs(v, cpu);
     load_fpu(v, cpu);
     vmcb->cpl = (uint8_t)cpl_of(cpu);
-    vmcb->rip = cpu->rip;
-    vmcb->rflags = cpu->rflags | RFLAGS_RESERVED1;
-    vmcb->cr0 = cpu->cr0 | CR0_ET;
-    vmcb->cr2 = cpu->cr2;
-    vmcb->cr3 = cpu->cr3;
-    vmcb->cr4 = cpu->cr4;
-    v->arch.dr[0] = cpu->dr0;
-    v->arch.dr[1] = cpu->dr1;
-    v->arch.dr[2] = cpu->dr2;
-    v->arch.dr[3] = cpu->dr3;
-    vmcb->dr6 = cpu->dr6;
-    vmcb->dr7 = cpu->dr7;
+    vmcb->rflags |= RFLAGS_RESERVED1;
+    vmcb->cr0 |= CR0_ET;
+    vmcb->efer |= EFER_SVME;
     vmcb->interrupt_shadow = 0;
     vmcb->event_inj = 0;
     if (cpu->pending_valid) {
@@ -304,11 +266,11 @@ void arch_vcpu_set_tsc_offset(struct vcpu *v)
 
 /* --- Memory types -------------------------------------------------------------------------------- */
 
-void arch_vcpu_save_mtrr(const struct vcpu *v, struct hvm_hw_mtrr *mtrr)
+uint32_t arch_vcpu_save_mtrr(struct vcpu *v, uint64_t now_tsc, void *body)
 {
-    memset(mtrr, 0, sizeof(*mtrr));
-    mtrr->msr_pat_cr = v->arch.vmcb->g_pat;
-    mtrr->msr_mtrr_def_type = MTRR_DEF_TYPE;
+    *(struct hvm_hw_mtrr *)body =
+        (struct hvm_hw_mtrr){.msr_pat_cr = v->arch.vmcb->g_pat, .msr_mtrr_def_type = MTRR_DEF_TYPE};
+    return sizeof(struct hvm_hw_mtrr);
 }
 
 bool svm_pat_is_valid(uint64_t pat)
@@ -324,14 +286,14 @@ bool svm_pat_is_valid(uint64_t pat)
     return true;
 }
 
-bool arch_vcpu_check_mtrr(const struct hvm_hw_mtrr *mtrr)
+bool arch_vcpu_check_mtrr(const void *body, uint32_t length)
 {
-    return svm_pat_is_valid(mtrr->msr_pat_cr);
+    return svm_pat_is_valid(((const struct hvm_hw_mtrr *)body)->msr_pat_cr);
 }
 
-void arch_vcpu_load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *mtrr)
+void arch_vcpu_load_mtrr(struct vcpu *v, const void *body, uint32_t length)
 {
-    v->arch.vmcb->g_pat = mtrr->msr_pat_cr;
+    v->arch.vmcb->g_pat = ((const struct hvm_hw_mtrr *)body)->msr_pat_cr;
     v->arch.vmcb->clean = 0;
 }
 
@@ -347,17 +309,24 @@ size_t arch_vcpu_xsave_size(void)
     return fpu_supported_xcr0() != 0 ? offsetof(struct hvm_hw_cpu_xsave, save_area) + area_size() : 0;
 }
 
-void arch_vcpu_save_xsave(const struct vcpu *v, struct hvm_hw_cpu_xsave *xsave)
+uint32_t arch_vcpu_save_xsave(struct vcpu *v, uint64_t now_tsc, void *body)
 {
+    struct hvm_hw_cpu_xsave *xsave = body;
+
+    if (fpu_supported_xcr0() == 0) {
+        return 0;
+    }
     xsave->xfeature_mask = xsave->xcr0_accum = fpu_supported_xcr0();
     xsave->xcr0 = v->arch.xcr0;
     memcpy(&xsave->save_area, v->arch.fpu, area_size());
     /* PKRU is switched, but not offered. */
     xsave->save_area.xsave_hdr.xstate_bv &= fpu_supported_xcr0();
+    return (uint32_t)arch_vcpu_xsave_size();
 }
 
-bool arch_vcpu_check_xsave(const struct hvm_hw_cpu_xsave *xsave, size_t size)
+bool arch_vcpu_check_xsave(const void *body, uint32_t size)
 {
+    const struct hvm_hw_cpu_xsave *xsave = body;
     const size_t header_end = offsetof(struct hvm_hw_cpu_xsave, save_area) + FXSAVE_SIZE + XSAVE_HEADER_SIZE;
     uint64_t supported = fpu_supported_xcr0();
     uint64_t used = xsave->xcr0 | xsave->save_area.xsave_hdr.xstate_bv;
@@ -374,14 +343,14 @@ bool arch_vcpu_check_xsave(const struct hvm_hw_cpu_xsave *xsave, size_t size)
     return check_mxcsr(&xsave->save_area.fpu_sse);
 }
 
-void arch_vcpu_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *xsave, size_t size)
+void arch_vcpu_load_xsave(struct vcpu *v, const void *body, uint32_t size)
 {
+    const struct hvm_hw_cpu_xsave *xsave = body;
     uint8_t *area = v->arch.fpu;
     uint64_t *header = (uint64_t *)(area + FXSAVE_SIZE);
 
-    size = MIN(size - offsetof(struct hvm_hw_cpu_xsave, save_area), area_size());
     memset(area, 0, area_size());
-    memcpy(area, &xsave->save_area, size);
+    memcpy(area, &xsave->save_area, MIN(size - offsetof(struct hvm_hw_cpu_xsave, save_area), area_size()));
     memset(header, 0, XSAVE_HEADER_SIZE);
     header[0] = xsave->save_area.xsave_hdr.xstate_bv;
     v->arch.xcr0 = xsave->xcr0;

@@ -11,46 +11,31 @@
     .globl svm_enter
     .type svm_enter, @function
 
-/* Offsets in struct guest_gprs. */
-#define G_RCX 0x08
-#define G_RDX 0x10
-#define G_RBX 0x18
-#define G_RBP 0x28
-#define G_RSI 0x30
-#define G_RDI 0x38
-#define G_R8  0x40
-#define G_R9  0x48
-#define G_R10 0x50
-#define G_R11 0x58
-#define G_R12 0x60
-#define G_R13 0x68
-#define G_R14 0x70
-#define G_R15 0x78
+    .macro load reg, offset
+    mov     \offset(%rdi), %\reg
+    .endm
+    .macro store reg, offset
+    mov     %\reg, \offset(%rax)
+    .endm
+/* Each register but RAX and RSP, and its offset in struct guest_gprs; RDI, the pointer, last. */
+    .macro each_gpr op
+    \op     rcx, 0x08
+    \op     rdx, 0x10
+    \op     rbx, 0x18
+    \op     rbp, 0x28
+    \op     rsi, 0x30
+    .irp n, 8, 9, 10, 11, 12, 13, 14, 15
+    \op     r\n, 8*\n
+    .endr
+    \op     rdi, 0x38
+    .endm
 
 svm_enter:
-    push    %rbp
-    push    %rbx
-    push    %r12
-    push    %r13
-    push    %r14
-    push    %r15
-    push    %rdi
+    .irp reg, rbp, rbx, r12, r13, r14, r15, rdi
+    push    %\reg
+    .endr
     mov     %rsi, %rax
-
-    mov     G_RCX(%rdi), %rcx
-    mov     G_RDX(%rdi), %rdx
-    mov     G_RBX(%rdi), %rbx
-    mov     G_RBP(%rdi), %rbp
-    mov     G_RSI(%rdi), %rsi
-    mov     G_R8(%rdi), %r8
-    mov     G_R9(%rdi), %r9
-    mov     G_R10(%rdi), %r10
-    mov     G_R11(%rdi), %r11
-    mov     G_R12(%rdi), %r12
-    mov     G_R13(%rdi), %r13
-    mov     G_R14(%rdi), %r14
-    mov     G_R15(%rdi), %r15
-    mov     G_RDI(%rdi), %rdi
+    each_gpr load
 
     clgi
     sti
@@ -59,28 +44,10 @@ svm_enter:
 
     /* RAX is free: the guest's is in the VMCB. */
     mov     (%rsp), %rax
-    mov     %rcx, G_RCX(%rax)
-    mov     %rdx, G_RDX(%rax)
-    mov     %rbx, G_RBX(%rax)
-    mov     %rbp, G_RBP(%rax)
-    mov     %rsi, G_RSI(%rax)
-    mov     %rdi, G_RDI(%rax)
-    mov     %r8, G_R8(%rax)
-    mov     %r9, G_R9(%rax)
-    mov     %r10, G_R10(%rax)
-    mov     %r11, G_R11(%rax)
-    mov     %r12, G_R12(%rax)
-    mov     %r13, G_R13(%rax)
-    mov     %r14, G_R14(%rax)
-    mov     %r15, G_R15(%rax)
-
-    pop     %rdi
-    pop     %r15
-    pop     %r14
-    pop     %r13
-    pop     %r12
-    pop     %rbx
-    pop     %rbp
+    each_gpr store
+    .irp reg, rdi, r15, r14, r13, r12, rbx, rbp
+    pop     %\reg
+    .endr
     stgi
     ret
     .size svm_enter, . - svm_enter

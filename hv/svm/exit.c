@@ -3,9 +3,7 @@
  * Every reason for which a guest stops, as a table of contents. A handler ends with the guest's state
  * as the instruction would have left it, or with an exception queued.
  */
-#include <hv/arch/x86.h>
 #include <hv/decode.h>
-#include <hv/domain.h>
 #include <hv/guest_copy.h>
 #include <hv/print.h>
 #include <hv/trace.h>
@@ -13,13 +11,8 @@
 
 #include "svm.h"
 
-/* Enough for every intercepted instruction without prefixes. */
-#define DECODE_PLAIN_BYTES 3U
-
-static void inject_ud(struct vcpu *v)
-{
-    arch_inject_exception(v, EXC_UD, false, 0);
-}
+/* Enough for every intercepted instruction without prefixes, and a word. */
+#define DECODE_PLAIN_BYTES 4U
 
 unsigned svm_insn_length(struct vcpu *v, unsigned usual)
 {
@@ -38,10 +31,7 @@ unsigned svm_insn_length(struct vcpu *v, unsigned usual)
         return length;
     }
     count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, sizeof(bytes));
-    if (decode_instruction(bytes, count, arch_vcpu_code_bits(v), &insn) != DECODE_OK) {
-        return usual;
-    }
-    return insn.length;
+    return decode_instruction(bytes, count, arch_vcpu_code_bits(v), &insn) == DECODE_OK ? insn.length : usual;
 }
 
 void arch_vcpu_advance_rip(struct vcpu *v, unsigned length)
@@ -146,23 +136,16 @@ void svm_handle_exit(struct vcpu *v)
     case VMEXIT_EXCEPTION + EXC_AC:
         exit_exception(v, vmcb->exit_code - VMEXIT_EXCEPTION);
         return;
-    case VMEXIT_TASK_SWITCH: /* hardware task switches are not offered */
-    case VMEXIT_INIT:
-        exit_unexpected(v);
-        return;
     case VMEXIT_INVALID:
     case (uint32_t)VMEXIT_INVALID: /* QEMU writes the low half alone */
         exit_invalid(v);
         return;
     default:
-        if (vmcb->exit_code >= VMEXIT_VMRUN && vmcb->exit_code <= VMEXIT_XSETBV) {
-            inject_ud(v); /* SVM instructions, MONITOR, MWAIT, RDTSCP, ICEBP, RDPRU: not in the CPUID */
+        /* SVM instructions, MONITOR, MWAIT, RDTSCP, ICEBP, RDPRU: not in the CPUID. */
+        if ((vmcb->exit_code >= VMEXIT_VMRUN && vmcb->exit_code <= VMEXIT_XSETBV) || vmcb->exit_code == VMEXIT_INVLPGA) {
+            arch_inject_exception(v, EXC_UD, false, 0);
             return;
         }
-        if (vmcb->exit_code == VMEXIT_INVLPGA) {
-            inject_ud(v);
-            return;
-        }
-        exit_unexpected(v);
+        exit_unexpected(v); /* task switches, INIT: not offered */
     }
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CPUID: the domain's policy answers, never the host. */
-#include <hv/arch/x86.h>
 #include <hv/cpuid_policy.h>
 
 #include "svm.h"

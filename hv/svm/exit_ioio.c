@@ -4,7 +4,6 @@
  * only the string forms need more: their memory side is copied here, a bounded number of
  * repetitions an exit.
  */
-#include <hv/arch/x86.h>
 #include <hv/guest_copy.h>
 
 #include "svm.h"
@@ -20,21 +19,16 @@
 #define REPS_PER_EXIT 256U
 #define SEGMENT_ES    0U
 
-static uint64_t address_mask(uint64_t info)
+/* How many bytes of rCX, rSI and rDI count. */
+static unsigned address_size(uint64_t info)
 {
-    switch (IOIO_ADDRESS(info)) {
-    case 1:
-        return 0xffff;
-    case 2:
-        return 0xffffffff;
-    default:
-        return ~0UL;
-    }
+    return IOIO_ADDRESS(info) == 1 ? 2 : IOIO_ADDRESS(info) == 2 ? 4 : 8;
 }
 
-static void set_masked(uint64_t *reg, uint64_t value, uint64_t mask)
+/* 32-bit results clear the upper half, smaller ones leave it (APM vol. 1, 3.1.2). */
+static void set_register(uint64_t *reg, uint64_t value, unsigned size)
 {
-    *reg = mask == 0xffff ? (*reg & ~mask) | (value & mask) : value & mask;
+    *reg = low_bytes(value, size) | (size < 4 ? *reg & ~low_bytes(~0UL, size) : 0);
 }
 
 /* Whether the guest may access the byte at linear; else the page fault is queued. */
@@ -76,21 +70,21 @@ static bool string_step(struct vcpu *v, uint64_t info, uint64_t linear, unsigned
 static void string_io(struct vcpu *v, uint64_t info, unsigned size)
 {
     struct guest_gprs *gprs = &v->arch.gprs;
-    uint64_t mask = address_mask(info);
+    unsigned address = address_size(info);
     uint64_t *index = info & IOIO_IN ? &gprs->rdi : &gprs->rsi;
     unsigned segment = info & IOIO_IN ? SEGMENT_ES : IOIO_SEGMENT(info);
     uint64_t base = arch_vcpu_segment_base(v, segment);
-    uint64_t count = info & IOIO_REP ? gprs->rcx & mask : 1;
+    uint64_t count = info & IOIO_REP ? low_bytes(gprs->rcx, address) : 1;
     int64_t step = arch_vcpu_rflags(v) & RFLAGS_DF ? -(int64_t)size : (int64_t)size;
     unsigned reps = arch_vcpu_rflags(v) & RFLAGS_TF ? 1 : REPS_PER_EXIT; /* a single step is one repetition */
 
     for (unsigned i = 0; i < reps && count != 0; i++, count--) {
-        if (!string_step(v, info, base + (*index & mask), size)) {
+        if (!string_step(v, info, base + low_bytes(*index, address), size)) {
             return;
         }
-        set_masked(index, *index + step, mask);
+        set_register(index, *index + step, address);
         if (info & IOIO_REP) {
-            set_masked(&gprs->rcx, gprs->rcx - 1, mask);
+            set_register(&gprs->rcx, gprs->rcx - 1, address);
         }
     }
     if (count == 0) {
@@ -112,17 +106,9 @@ void svm_exit_ioio(struct vcpu *v)
         return;
     }
     if (info & IOIO_IN) {
-        uint32_t value = svm_port_read(v, port, size);
-
-        if (size == 4) {
-            *rax = value;
-        } else {
-            uint64_t mask = (1UL << (size * 8)) - 1;
-
-            *rax = (*rax & ~mask) | (value & mask);
-        }
+        set_register(rax, svm_port_read(v, port, size), size);
     } else {
-        svm_port_write(v, port, size, (uint32_t)*rax & (size == 4 ? ~0U : (1U << (size * 8)) - 1));
+        svm_port_write(v, port, size, (uint32_t)low_bytes(*rax, size));
     }
     vmcb->rip = vmcb->exit_info2;
     arch_vcpu_advance_rip(v, 0);

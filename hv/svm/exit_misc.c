@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The small exits: HLT, shutdown (triple fault), CR8 and XSETBV. */
-#include <hv/arch/x86.h>
 #include <hv/decode.h>
-#include <hv/domain.h>
 #include <hv/guest_copy.h>
 #include <hv/print.h>
 #include <hv/vlapic.h>
@@ -12,8 +10,8 @@
 
 static bool all_vcpus_down(const struct domain *d)
 {
-    for (unsigned i = 0; i < d->max_vcpus; i++) {
-        if (d->vcpus[i] != NULL && !vcpu_has_flag(d->vcpus[i], VCPU_DOWN)) {
+    for_each_vcpu(d, v) {
+        if (!vcpu_has_flag(v, VCPU_DOWN)) {
             return false;
         }
     }

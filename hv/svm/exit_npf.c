@@ -4,9 +4,6 @@
  * device answers there (emulation), or it is device memory of the host that the hardware domain
  * reaches for the first time, or nothing is there: reads give all-ones, writes are lost.
  */
-#include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/machine_map.h>
 #include <hv/mmio.h>
@@ -72,18 +69,15 @@ void svm_exit_npf(struct vcpu *v)
                      vmcb->efer);
         return;
     }
-    if (vmcb->event_inj &
-        EVENT_VALID) { /* an event's delivery made the access, not the code at RIP */
-        domain_crash(
-            v->domain,
-            "d%uv%u: event %lx is delivered through guest-physical %lx, where there is no memory",
-            v->domain->domid, v->id, vmcb->event_inj & EVENT_VECTOR_MASK, gpa);
+    if (vmcb->event_inj & EVENT_VALID) { /* an event's delivery made the access, not the code at RIP */
+        domain_crash(v->domain, "d%uv%u: event %lx is delivered through guest-physical %lx, where there is no memory",
+                     v->domain->domid, v->id, vmcb->event_inj & EVENT_VECTOR_MASK, gpa);
         return;
     }
     if (svm_features.has_decode_assist) {
         count = MIN(vmcb->fetched_count, sizeof(vmcb->fetched_bytes));
     }
-    rc = error & NPF_FETCH ? -XEN_EFAULT : mmio_emulate(v, gpa, vmcb->fetched_bytes, count, true);
+    rc = error & NPF_FETCH ? -XEN_EFAULT : mmio_emulate(v, gpa, vmcb->fetched_bytes, count);
     if (rc != 0) { /* the program's fault, which need not be the kernel's end */
         printk_guest("d%uv%u: cannot emulate the access to %lx at rip %lx: error %d\n", v->domain->domid, v->id, gpa,
                      vmcb->rip, -rc);

@@ -5,10 +5,7 @@
  * everything that a guest could reach is saved whatever its XCR0 says: disabled components keep
  * their contents. PKRU is one of them: it is not offered, but a guest that sets CR4.PKE reaches it.
  */
-#include <hv/arch/x86.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 
 #include "svm.h"
 
@@ -36,10 +33,10 @@ void fpu_init_cpu(void)
 {
     struct cpuid_regs features = x86_cpuid(1, 0);
 
-    x86_write_cr0((x86_read_cr0() & ~(CR0_EM | CR0_TS)) | CR0_MP);
-    x86_write_cr4(x86_read_cr4() | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    x86_write_cr(0, (x86_read_cr(0) & ~(CR0_EM | CR0_TS)) | CR0_MP);
+    x86_write_cr(4, x86_read_cr(4) | CR4_OSFXSR | CR4_OSXMMEXCPT);
     if (features.ecx & (1u << 26)) {
-        x86_write_cr4(x86_read_cr4() | CR4_OSXSAVE);
+        x86_write_cr(4, x86_read_cr(4) | CR4_OSXSAVE);
         host_xcr0 = x86_cpuid(0xd, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU);
         xsetbv(host_xcr0);
     }
@@ -59,11 +56,6 @@ int fpu_init_vcpu(struct vcpu *v)
     v->arch.fpu = area;
     v->arch.xcr0 = XCR0_X87;
     return 0;
-}
-
-void fpu_free_vcpu(struct vcpu *v)
-{
-    page_free(v->arch.fpu);
 }
 
 void fpu_save(struct vcpu *v)

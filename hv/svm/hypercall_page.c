@@ -4,10 +4,7 @@
  * page of the guest when it asks through the MSR. The same code does in every mode. Our own guests use VMMCALL
  * inline; others call here.
  */
-#include <hv/domain.h>
 #include <hv/guest_copy.h>
-#include <hv/string.h>
-#include <xen/xen.h>
 
 #include "svm.h"
 
@@ -33,7 +30,6 @@ bool svm_write_hypercall_msr(struct vcpu *v, uint32_t msr, uint64_t value)
     uint64_t gpa = value & PAGE_MASK;
     uint8_t stub[STUB_SIZE];
 
-    (void)msr;
     if ((value & ~PAGE_MASK) != 0) { /* page 0 is the only one */
         return false;
     }

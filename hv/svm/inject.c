@@ -4,8 +4,6 @@
  * interrupted, exceptions, NMI, the highest interrupt of the vLAPIC. What cannot go in now asks for
  * an exit as soon as it can (virtual interrupt window, 15.21.4).
  */
-#include <hv/arch/x86.h>
-#include <hv/domain.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
 #include <hv/trace.h>

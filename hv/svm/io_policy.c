@@ -5,13 +5,9 @@
  * hypervisor. A set bit in a map means: trap.
  */
 #include <hv/acpi.h>
-#include <hv/arch/x86.h>
 #include <hv/console.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/vpci.h>
 #include <xen/sched.h>
 
@@ -83,11 +79,23 @@ void svm_maps_init(void)
     }
 }
 
-static void trap(uint8_t *map, uint16_t first, uint16_t last)
+static bool is_pci_port(uint32_t port)
 {
-    for (uint32_t port = first; port <= last; port++) {
-        map[port / 8] |= 1U << (port % 8);
-    }
+    return port >= 0xcf8 && port <= 0xcff;
+}
+
+static bool is_pm1_cnt(uint32_t port)
+{
+    return (acpi_info.pm1a_cnt_port != 0 && port == acpi_info.pm1a_cnt_port) ||
+           (acpi_info.pm1b_cnt_port != 0 && port == acpi_info.pm1b_cnt_port);
+}
+
+/* Ports that the hardware domain does not reach: 8259s, PIT, PCI configuration with 0xcf9 (reset), and those of
+ * serial_owns_port() and is_pm1_cnt(). */
+static bool is_trapped(uint32_t port)
+{
+    return (port & ~0x81U) == 0x20 || (port >= 0x40 && port <= 0x43) || is_pci_port(port) || serial_owns_port(port) ||
+           is_pm1_cnt(port) || is_pm1_cnt(port - 1);
 }
 
 int svm_maps_init_hardware_domain(struct domain *d)
@@ -99,50 +107,11 @@ int svm_maps_init_hardware_domain(struct domain *d)
     }
     memset(map, 0, 2 * PAGE_SIZE);
     map[2 * PAGE_SIZE] = 0xff; /* accesses that begin at 0xfffd and reach beyond 0xffff */
-    trap(map, 0x20, 0x21);     /* 8259 */
-    trap(map, 0xa0, 0xa1);
-    trap(map, 0x40, 0x43);     /* PIT */
-    trap(map, 0xcf8, 0xcff);   /* PCI configuration, and 0xcf9: reset */
     for (uint32_t port = 0; port <= 0xffff; port++) {
-        if (serial_owns_port(port)) {
-            trap(map, port, port);
-        }
-    }
-    if (acpi_info.pm1a_cnt_port != 0) {
-        trap(map, acpi_info.pm1a_cnt_port, acpi_info.pm1a_cnt_port + 1);
-    }
-    if (acpi_info.pm1b_cnt_port != 0) {
-        trap(map, acpi_info.pm1b_cnt_port, acpi_info.pm1b_cnt_port + 1);
+        map[port / 8] |= is_trapped(port) << (port % 8);
     }
     d->io_bitmap = map;
     return 0;
-}
-
-static bool is_pci_port(uint16_t port)
-{
-    return port >= 0xcf8 && port <= 0xcff;
-}
-
-static bool is_pm1_cnt(uint16_t port)
-{
-    return (acpi_info.pm1a_cnt_port != 0 && port == acpi_info.pm1a_cnt_port) ||
-           (acpi_info.pm1b_cnt_port != 0 && port == acpi_info.pm1b_cnt_port);
-}
-
-static uint32_t host_port_read(uint16_t port, unsigned size)
-{
-    return size == 1 ? x86_in8(port) : size == 2 ? x86_in16(port) : x86_in32(port);
-}
-
-static void host_port_write(uint16_t port, unsigned size, uint32_t value)
-{
-    if (size == 1) {
-        x86_out8(port, (uint8_t)value);
-    } else if (size == 2) {
-        x86_out16(port, (uint16_t)value);
-    } else {
-        x86_out32(port, value);
-    }
 }
 
 uint32_t svm_port_read(struct vcpu *v, uint16_t port, unsigned size)
@@ -154,7 +123,7 @@ uint32_t svm_port_read(struct vcpu *v, uint16_t port, unsigned size)
             return value;
         }
         if (is_pm1_cnt(port)) {
-            return host_port_read(port, size);
+            return x86_in(port, size);
         }
     }
     /* Linux's PIT calibration counts on something other than all-ones to give up at once. */
@@ -167,7 +136,7 @@ static void pm1_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t val
     if (value & SLEEP_ENABLE) {
         pr_info("d%u: ACPI sleep: PM1_CNT %x = %x\n", v->domain->domid, port, value);
     }
-    host_port_write(port, size, value);
+    x86_out(port, size, value);
 }
 
 void svm_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value)

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding and switching on SVM (AMD64 APM vol. 2, 15.4), and the address space identifiers of each CPU. */
-#include <hv/arch/cpu.h>
 #include <hv/arch/svm_host.h>
-#include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/print.h>
-#include <hv/sched.h>
-#include <hv/timer.h>
 
 #include "svm.h"
 

@@ -2,8 +2,7 @@
 /* What the SVM files share among themselves. */
 #pragma once
 
-#include <hv/arch/vcpu.h>
-#include <hv/types.h>
+#include <hv/arch/x86.h>
 #include <hv/vcpu.h>
 
 #include "vmcb.h"
@@ -75,7 +74,6 @@ void svm_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value
 
 /* fpu.c */
 int fpu_init_vcpu(struct vcpu *v);
-void fpu_free_vcpu(struct vcpu *v);
 void fpu_init_cpu(void);
 void fpu_save(struct vcpu *v);
 void fpu_restore(struct vcpu *v);

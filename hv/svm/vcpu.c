@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A vCPU's VMCB: its making, its well-defined states (reset, SIPI, PVH entry), and the seam functions. */
-#include <hv/arch/cpu.h>
-#include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/guest_walk.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
 #include <hv/vlapic.h>
 
 #include "svm.h"
@@ -34,24 +28,16 @@ static void set_intercepts(struct vmcb *vmcb)
                           INTERCEPT4_XSETBV;
 }
 
-static void set_segment(struct vmcb_segment *s, uint16_t selector, uint16_t attributes, uint32_t limit, uint64_t base)
-{
-    *s = (struct vmcb_segment){selector, attributes, limit, base};
-}
-
 /* What all states have in common. */
 static void clear_state(struct vmcb *vmcb, uint16_t code_attr, uint16_t data_attr, uint32_t limit)
 {
-    set_segment(&vmcb->cs, 0, code_attr, limit, 0);
-    set_segment(&vmcb->ds, 0, data_attr, limit, 0);
-    set_segment(&vmcb->es, 0, data_attr, limit, 0);
-    set_segment(&vmcb->ss, 0, data_attr, limit, 0);
-    set_segment(&vmcb->fs, 0, data_attr, limit, 0);
-    set_segment(&vmcb->gs, 0, data_attr, limit, 0);
-    set_segment(&vmcb->gdtr, 0, 0, 0xffff, 0);
-    set_segment(&vmcb->idtr, 0, 0, 0xffff, 0);
-    set_segment(&vmcb->ldtr, 0, ATTR_LDT, 0xffff, 0);
-    set_segment(&vmcb->tr, 0, ATTR_TSS, 0x67, 0);
+    const struct vmcb_segment data = {.attributes = data_attr, .limit = limit}, table = {.limit = 0xffff};
+
+    vmcb->cs = (struct vmcb_segment){.attributes = code_attr, .limit = limit};
+    vmcb->ds = vmcb->es = vmcb->ss = vmcb->fs = vmcb->gs = data;
+    vmcb->gdtr = vmcb->idtr = table;
+    vmcb->ldtr = (struct vmcb_segment){.attributes = ATTR_LDT, .limit = 0xffff};
+    vmcb->tr = (struct vmcb_segment){.attributes = ATTR_TSS, .limit = 0x67};
     vmcb->cpl = 0;
     vmcb->efer = EFER_SVME;
     vmcb->cr0 = CR0_ET;
@@ -96,7 +82,7 @@ int arch_vcpu_init(struct vcpu *v)
 
 void arch_vcpu_free(struct vcpu *v)
 {
-    fpu_free_vcpu(v);
+    page_free(v->arch.fpu);
     page_free(v->arch.vmcb);
 }
 
@@ -122,7 +108,7 @@ void arch_vcpu_reset(struct vcpu *v)
 
 void arch_vcpu_sipi(struct vcpu *v, uint8_t vector)
 {
-    set_segment(&v->arch.vmcb->cs, (uint16_t)(vector << 8), ATTR_CODE16, 0xffff, (uint64_t)vector << 12);
+    v->arch.vmcb->cs = (struct vmcb_segment){(uint16_t)(vector << 8), ATTR_CODE16, 0xffff, (uint64_t)vector << 12};
     v->arch.vmcb->rip = 0;
     v->arch.vmcb->clean = 0;
     v->is_initialised = true;
@@ -156,13 +142,9 @@ uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
     const struct vmcb *vmcb = v->arch.vmcb;
     const struct vmcb_segment *segments[] = {&vmcb->es, &vmcb->cs, &vmcb->ss, &vmcb->ds, &vmcb->fs, &vmcb->gs};
 
-    if (segment >= ARRAY_SIZE(segments)) {
-        return 0;
-    }
-    if (arch_vcpu_code_bits(v) == 64 && segment < 4) {
-        return 0;
-    }
-    return segments[segment]->base;
+    bool has_none = segment >= ARRAY_SIZE(segments) || (segment < 4 && arch_vcpu_code_bits(v) == 64);
+
+    return has_none ? 0 : segments[segment]->base;
 }
 
 uint64_t arch_vcpu_rflags(const struct vcpu *v)
@@ -184,8 +166,5 @@ void arch_vcpu_paging(const struct vcpu *v, struct guest_paging *paging)
 {
     const struct vmcb *vmcb = v->arch.vmcb;
 
-    paging->cr0 = vmcb->cr0;
-    paging->cr3 = vmcb->cr3;
-    paging->cr4 = vmcb->cr4;
-    paging->efer = vmcb->efer;
+    *paging = (struct guest_paging){vmcb->cr0, vmcb->cr3, vmcb->cr4, vmcb->efer};
 }

@@ -130,24 +130,12 @@ struct vmcb {
 };
 
 _Static_assert(sizeof(struct vmcb) == 0x1000, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, iopm_base) == 0x40, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, asid) == 0x58, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, exit_code) == 0x70, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, np_enable) == 0x90, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, event_inj) == 0xa8, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, clean) == 0xc0, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, next_rip) == 0xc8, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, fetched_bytes) == 0xd1, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, es) == 0x400, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, tr) == 0x490, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, cpl) == 0x4cb, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, efer) == 0x4d0, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, cr4) == 0x548, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, rip) == 0x578, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, rsp) == 0x5d8, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, rax) == 0x5f8, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, cr2) == 0x640, "VMCB layout");
-_Static_assert(offsetof(struct vmcb, g_pat) == 0x668, "VMCB layout");
+#define VMCB_AT(member, offset) _Static_assert(offsetof(struct vmcb, member) == (offset), "VMCB layout")
+VMCB_AT(iopm_base, 0x40); VMCB_AT(asid, 0x58); VMCB_AT(exit_code, 0x70); VMCB_AT(np_enable, 0x90);
+VMCB_AT(event_inj, 0xa8); VMCB_AT(clean, 0xc0); VMCB_AT(next_rip, 0xc8); VMCB_AT(fetched_bytes, 0xd1);
+VMCB_AT(es, 0x400); VMCB_AT(tr, 0x490); VMCB_AT(cpl, 0x4cb); VMCB_AT(efer, 0x4d0);
+VMCB_AT(cr4, 0x548); VMCB_AT(rip, 0x578); VMCB_AT(rsp, 0x5d8); VMCB_AT(rax, 0x5f8);
+VMCB_AT(cr2, 0x640); VMCB_AT(g_pat, 0x668);
 
 /* Exit codes we name (APM vol. 2, appendix C). */
 enum vmexit {

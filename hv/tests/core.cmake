@@ -28,6 +28,7 @@ if(BUILD_TESTING)
         hypercall/event_channel_op.c
         hypercall/grant_table_op.c
         hypercall/memory_op.c
+        hypercall/operation.c
         hypercall/physmap.c
         hypercall/sched_op.c
         hypercall/vcpu_op.c

@@ -74,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake.rip = 0x2000 - (data[18] & 15);
     memcpy(&fake.memory[fake.rip], data + 19, size - 19 < 16 ? size - 19 : 16);
     for (unsigned n = 0; n < 4; n++) {
-        int rc = mmio_emulate(v, pick_address(data[2 + 7], data[17]), NULL, 0, data[0] & 16);
+        int rc = mmio_emulate(v, pick_address(data[2 + 7], data[17]), NULL, 0);
 
         if (rc != 0 && rc != -XEN_EOPNOTSUPP && rc != -XEN_ENOENT) {
             abort();

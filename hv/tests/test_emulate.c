@@ -78,7 +78,7 @@ static void stop(void)
 static int emulate(const char *bytes, size_t length, uint64_t gpa)
 {
     memcpy(&fake.memory[fake.rip], bytes, length);
-    return mmio_emulate(v, gpa, NULL, 0, false);
+    return mmio_emulate(v, gpa, NULL, 0);
 }
 
 /* --- The same on the processor --------------------------------------------------------------- */
@@ -170,7 +170,7 @@ static void compare_once(const char *bytes, uint8_t *code, uint64_t *state)
     memcpy(&registers[0x10], &memory, 8);
     run_native(&n);
 
-    cr_assert_eq(mmio_emulate(v, DEVICE + 0x10, (const uint8_t *)bytes, 15, false), 0,
+    cr_assert_eq(mmio_emulate(v, DEVICE + 0x10, (const uint8_t *)bytes, 15), 0,
                  "%02x %02x %02x", (uint8_t)bytes[0], (uint8_t)bytes[1], (uint8_t)bytes[2]);
 
     memcpy(&memory, &registers[0x10], 8);
@@ -272,12 +272,11 @@ Test(emulate, unclaimed_addresses_read_all_ones)
     v->arch.gprs.rdi = 0x900000;
     memcpy(&fake.memory[CODE], "\x48\x8b\x07", 3);
 
-    cr_expect_eq(mmio_emulate(v, 0x900000, NULL, 0, false), -XEN_ENOENT);
     cr_expect_eq(fake.rip, CODE);
-    cr_expect_eq(mmio_emulate(v, 0x900000, NULL, 0, true), 0);
+    cr_expect_eq(mmio_emulate(v, 0x900000, NULL, 0), 0);
     cr_expect_eq(v->arch.gprs.rax, ~0UL);
     memcpy(&fake.memory[fake.rip], "\x8b\x07", 2);
-    cr_expect_eq(mmio_emulate(v, 0x900000, NULL, 0, true), 0);
+    cr_expect_eq(mmio_emulate(v, 0x900000, NULL, 0), 0);
     cr_expect_eq(v->arch.gprs.rax, 0xffffffffUL);
     stop();
 }
@@ -318,7 +317,7 @@ Test(emulate, code_that_runs_into_an_unmapped_page_faults_there)
     fake.memory[0x1fff] = 0x89;
     fake.unmapped_linear = 0x2000;
 
-    cr_expect_eq(mmio_emulate(v, DEVICE, NULL, 0, false), 0);
+    cr_expect_eq(mmio_emulate(v, DEVICE, NULL, 0), 0);
 
     cr_expect_eq(fake.exception, 14);
     cr_expect_eq(fake.fault_linear, 0x2000);
@@ -332,7 +331,7 @@ Test(emulate, bytes_of_the_cpu_that_end_early_are_fetched_again)
     v->arch.gprs.rax = 0x1234;
     memcpy(&fake.memory[CODE], "\x89\x07", 2);
 
-    cr_expect_eq(mmio_emulate(v, DEVICE, (const uint8_t *)"\x89", 1, false), 0);
+    cr_expect_eq(mmio_emulate(v, DEVICE, (const uint8_t *)"\x89", 1), 0);
 
     cr_expect_eq(registers[0], 0x34);
     stop();

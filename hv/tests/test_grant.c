@@ -342,7 +342,7 @@ Test(grant, version_2_keeps_reserved_entries_and_marks_status)
 
     grant_to_b(1, GRANTED_GFN, 0);
     grant_to_b(9, GRANTED_GFN, 0);
-    cr_assert_eq(grant_get_status_frame(a, 0, &status), -XEN_EINVAL);
+    cr_assert_eq(grant_get_frame(a, 0, true, &status), -XEN_EINVAL);
     cr_assert_eq(grant_set_version(a, 3), -XEN_EINVAL);
     cr_assert_eq(grant_set_version(a, 2), 0);
     cr_assert_eq(entry_v2(1)->full_page.frame, GRANTED_GFN);
@@ -355,7 +355,7 @@ Test(grant, version_2_keeps_reserved_entries_and_marks_status)
     cr_assert_eq(grant_set_version(a, 1), -XEN_EBUSY);
     cr_assert_eq(unmap(op.handle, SCRATCH(0)), GNTST_okay);
     cr_assert_eq(a->grants->status[0][1], 0);
-    cr_assert_eq(grant_get_status_frame(a, 0, &status), 0);
+    cr_assert_eq(grant_get_frame(a, 0, true, &status), 0);
     frame_put(status);
     cr_assert_eq(grant_set_version(a, 1), 0);
     cr_assert_eq(entry(1)->frame, GRANTED_GFN);
@@ -386,11 +386,11 @@ Test(grant, table_grows_to_its_limit)
     uint32_t frames, max, status;
     mfn_t m;
 
-    cr_assert_eq(grant_get_shared_frame(a, 15, &m), 0);
+    cr_assert_eq(grant_get_frame(a, 15, false, &m), 0);
     cr_assert_eq(frame_of(m)->refs, 2);
     frame_put(m);
-    cr_assert_eq(grant_get_shared_frame(a, 16, &m), -XEN_EINVAL);
-    cr_assert_eq(grant_get_shared_frame(a, ~0UL, &m), -XEN_EINVAL);
+    cr_assert_eq(grant_get_frame(a, 16, false, &m), -XEN_EINVAL);
+    cr_assert_eq(grant_get_frame(a, ~0UL, false, &m), -XEN_EINVAL);
     grant_frame_counts(a, &frames, &max, &status);
     cr_assert_eq(frames, 16);
     cr_assert_eq(max, 16);

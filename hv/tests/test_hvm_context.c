@@ -169,7 +169,7 @@ Test(hvm_context, components_that_are_switched_but_not_offered_stay_here)
 
     ((uint64_t *)v->arch.fpu)[512 / 8] = 1U << 9 | 3; /* XSTATE_BV: PKRU, SSE, x87 */
 
-    arch_vcpu_save_xsave(v, xsave);
+    arch_vcpu_save_xsave(v, 0, xsave);
 
     cr_expect_eq(xsave->save_area.xsave_hdr.xstate_bv, 3);
     cr_expect(arch_vcpu_check_xsave(xsave, arch_vcpu_xsave_size()), "what we save can be restored");
@@ -315,20 +315,20 @@ Test(hvm_context, local_apic_is_carried_over)
     vlapic_set_irq(v, 0x91, false);
     vlapic_accept(v, 0x91);
     vlapic_set_irq(v, 0xa2, false);
-    vlapic_save(v, &lapic);
-    vlapic_save_regs(v, &regs);
-    cr_assert(vlapic_check(&lapic));
+    vlapic_save(v, 0, &lapic);
+    vlapic_save_regs(v, 0, &regs);
+    cr_assert(vlapic_check(&lapic, sizeof(lapic)));
     cr_assert_eq(lapic.disabled, 0);
     regs.data[APIC_IRR] = 0xff; /* vectors below 16 do not exist */
-    vlapic_load(d->vcpus[1], &lapic);
-    vlapic_load_regs(d->vcpus[1], &regs);
+    vlapic_load(d->vcpus[1], &lapic, sizeof(lapic));
+    vlapic_load_regs(d->vcpus[1], &regs, sizeof(regs));
 
     cr_assert_eq(vlapic_pending_vector(d->vcpus[1]), 0xa2);
     cr_assert_eq(other->isr_highest, 0x91);
     cr_assert_eq(*vlapic_reg(other, APIC_IRR), 0);
     cr_assert_eq(*vlapic_reg(other, APIC_ID), other->id, "identity stays its own");
     lapic.apic_base_msr = 0xfee00400;
-    cr_assert_not(vlapic_check(&lapic), "x2APIC but disabled");
+    cr_assert_not(vlapic_check(&lapic, sizeof(lapic)), "x2APIC but disabled");
 }
 
 Test(hvm_context, domctl_sizes_and_errors)

@@ -72,9 +72,9 @@ Test(p2m, frame_numbers_do_not_wrap)
     cr_assert_eq(map_new(a, gfn(GFN_LIMIT), ORDER_4K), -XEN_EINVAL);
     cr_assert_eq(map_new(a, gfn(-512UL), ORDER_2M), -XEN_EINVAL);
     cr_assert_eq(p2m_unmap(a, gfn(~0UL), ORDER_4K), -XEN_EINVAL);
-    cr_assert_eq(p2m_highest_gfn(a), FAKE_GUEST_PAGES - 1);
+    cr_assert_eq(a->p2m.highest_gfn, FAKE_GUEST_PAGES - 1);
     cr_assert_eq(map_new(a, gfn(GFN_LIMIT - 1), ORDER_4K), 0);
-    cr_assert_eq(p2m_highest_gfn(a), GFN_LIMIT - 1);
+    cr_assert_eq(a->p2m.highest_gfn, GFN_LIMIT - 1);
 }
 
 Test(p2m, tables_are_limited)

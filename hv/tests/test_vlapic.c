@@ -330,6 +330,7 @@ Test(vlapic, x2apic_clusters_beyond_the_first)
     for (unsigned n = 0; n < 8; n++) {
         d->vcpus[n]->id = n + 4; /* ids 8 .. 22 */
         cr_assert_eq(vlapic_init(d->vcpus[n]), 0);
+        d->vcpus[n]->id = n;
         set(d->vcpus[n], APIC_SVR, SVR_ON);
     }
 

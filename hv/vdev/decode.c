@@ -126,18 +126,10 @@ struct cursor {
 
 static uint8_t next_byte(struct cursor *c)
 {
-    if (c->result != DECODE_OK) {
-        return 0; /* the first thing wrong is what is reported */
+    if (c->result == DECODE_OK && c->position >= MIN(c->count, DECODE_MAX_LENGTH)) {
+        c->result = c->position >= DECODE_MAX_LENGTH ? DECODE_TOO_LONG : DECODE_TOO_SHORT;
     }
-    if (c->position >= DECODE_MAX_LENGTH) {
-        c->result = DECODE_TOO_LONG;
-        return 0;
-    }
-    if (c->position >= c->count) {
-        c->result = DECODE_TOO_SHORT;
-        return 0;
-    }
-    return c->bytes[c->position++];
+    return c->result == DECODE_OK ? c->bytes[c->position++] : 0; /* the first thing wrong is what is reported */
 }
 
 /* A little-endian field of 0, 1, 2, 4 or 8 bytes, sign-extended. */
@@ -195,9 +187,6 @@ static uint8_t take_prefixes(struct cursor *c, struct decoded *out)
     for (;;) {
         uint8_t byte = next_byte(c);
 
-        if (c->result != DECODE_OK) {
-            return 0;
-        }
         if (take_legacy_prefix(c, out, byte)) {
             c->rex = 0;
         } else if (c->code_bits == 64 && (byte & 0xf0) == 0x40) {
@@ -238,42 +227,28 @@ static const struct opcode *take_opcode(struct cursor *c, struct decoded *out, u
         }
         return &one_byte[byte];
     }
-    out->opcode_map = 1;
     out->opcode = next_byte(c);
-    if (out->opcode == 0x38) {
-        out->opcode_map = 2;
-        out->opcode = next_byte(c);
-        return &map_0f38;
+    if (out->opcode != 0x38 && out->opcode != 0x3a) {
+        out->opcode_map = 1;
+        return &two_byte[out->opcode];
     }
-    if (out->opcode == 0x3a) {
-        out->opcode_map = 3;
-        out->opcode = next_byte(c);
-        return &map_0f3a;
-    }
-    return &two_byte[out->opcode];
+    out->opcode_map = out->opcode == 0x38 ? 2 : 3;
+    out->opcode = next_byte(c);
+    return out->opcode_map == 2 ? &map_0f38 : &map_0f3a;
 }
 
 static void set_sizes(const struct cursor *c, struct decoded *out, uint16_t flags)
 {
     bool is_wide = c->rex & 8;
 
-    switch (c->code_bits) {
-    case 64:
+    if (c->code_bits == 64) {
         out->address_size = c->address_prefix ? 4 : 8;
         out->operand_size = is_wide ? 8 : c->operand_prefix ? 2 : (flags & D64) ? 8 : 4;
-        break;
-    case 32:
-        out->address_size = c->address_prefix ? 2 : 4;
-        out->operand_size = c->operand_prefix ? 2 : 4;
-        break;
-    default:
-        out->address_size = c->address_prefix ? 4 : 2;
-        out->operand_size = c->operand_prefix ? 4 : 2;
-        break;
+    } else { /* 32-bit code, or with the opposite prefix */
+        out->address_size = (c->code_bits == 32) != c->address_prefix ? 4 : 2;
+        out->operand_size = (c->code_bits == 32) != c->operand_prefix ? 4 : 2;
     }
-    if (flags & B) {
-        out->operand_size = 1;
-    }
+    out->operand_size = flags & B ? 1 : out->operand_size;
     out->memory_size = out->operand_size;
 }
 
@@ -407,13 +382,8 @@ static void take_immediate(struct cursor *c, struct decoded *out, uint16_t flags
 /* The widening moves read less from memory than they write to the register. */
 static void set_narrow_source(struct decoded *out)
 {
-    if (out->op != DECODE_MOVZX && out->op != DECODE_MOVSX) {
-        return;
-    }
-    if (out->opcode_map == 0) {
-        out->memory_size = MIN(out->operand_size, (uint8_t)4); /* MOVSXD */
-    } else {
-        out->memory_size = (out->opcode & 1) ? 2 : 1;
+    if (out->op == DECODE_MOVZX || out->op == DECODE_MOVSX) { /* map 0: MOVSXD */
+        out->memory_size = out->opcode_map == 0 ? MIN(out->operand_size, (uint8_t)4) : (out->opcode & 1) + 1;
     }
 }
 
@@ -429,9 +399,6 @@ enum decode_result decode_instruction(const uint8_t *bytes, size_t count, unsign
     *out = (struct decoded){
         .base = DECODE_NO_REGISTER, .index = DECODE_NO_REGISTER, .scale = 1, .segment = DECODE_DS};
     first = take_prefixes(&c, out);
-    if (c.result != DECODE_OK) {
-        return c.result;
-    }
     out->has_rex = c.rex != 0;
     opcode = take_opcode(&c, out, first);
     if (c.result != DECODE_OK) {
@@ -473,8 +440,5 @@ uint64_t decode_effective_offset(const struct decoded *insn, const uint64_t *gpr
     if (insn->index != DECODE_NO_REGISTER) {
         offset += gprs[insn->index] * insn->scale;
     }
-    if (insn->address_size == 8) {
-        return offset;
-    }
-    return insn->address_size == 4 ? (uint32_t)offset : (uint16_t)offset;
+    return low_bytes(offset, insn->address_size);
 }

@@ -9,9 +9,7 @@
 
 #include <hv/arch/x86.h>
 #include <hv/decode.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
-#include <hv/vcpu.h>
 
 #define FLAG_CF   (1UL << 0)
 #define FLAG_PF   (1UL << 2)
@@ -36,11 +34,6 @@ struct emulation {
     uint64_t *gprs;
 };
 
-static uint64_t low_bytes(uint64_t value, unsigned size)
-{
-    return size < 8 ? value & ((1UL << (8 * size)) - 1) : value;
-}
-
 static uint64_t sign_extend(uint64_t value, unsigned size)
 {
     unsigned shift = 64 - 8 * size;
@@ -58,10 +51,7 @@ static bool is_high_byte(const struct emulation *e, unsigned reg, unsigned size)
 
 static uint64_t read_register(const struct emulation *e, unsigned reg, unsigned size)
 {
-    if (is_high_byte(e, reg, size)) {
-        return (e->gprs[reg - 4] >> 8) & 0xff;
-    }
-    return low_bytes(e->gprs[reg], size);
+    return is_high_byte(e, reg, size) ? (e->gprs[reg - 4] >> 8) & 0xff : low_bytes(e->gprs[reg], size);
 }
 
 /* 32-bit results clear the upper half, smaller ones leave it (APM vol. 1, 3.1.2). */
@@ -78,11 +68,6 @@ static void write_register(struct emulation *e, unsigned reg, unsigned size, uin
 
 /* --- Memory ------------------------------------------------------------------------------- */
 
-static bool is_canonical(uint64_t linear)
-{
-    return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
-}
-
 /* One page's translation. The page that the CPU faulted at need not be walked: it has checked
  * the guest's permissions there already. */
 static int translate(struct emulation *e, uint64_t linear, bool is_write, bool may_use_fault,
@@ -96,7 +81,7 @@ static int translate(struct emulation *e, uint64_t linear, bool is_write, bool m
         *gpa = e->gpa;
         return 0;
     }
-    if (e->code_bits == 64 && !is_canonical(linear)) {
+    if (e->code_bits == 64 && !x86_is_canonical(linear)) {
         arch_inject_exception(e->v, e->insn.segment == DECODE_SS ? EXC_SS : EXC_GP, true, 0);
         return FAULTED;
     }
@@ -161,25 +146,23 @@ static uint64_t result_flags(uint64_t result, unsigned size)
            (__builtin_parity(result & 0xff) ? 0 : FLAG_PF);
 }
 
+/* a + b + carry. The carry out of the top bit follows from the operands' and the result's top bits. */
 static uint64_t add(uint64_t a, uint64_t b, uint64_t carry, unsigned size, uint64_t *flags)
 {
     uint64_t sign = 1UL << (8 * size - 1), sum = low_bytes(a + b + carry, size);
-    /* Carry out of the top bit, from the operands' and the result's top bits. */
     bool carries = ((a & b) | ((a | b) & ~sum)) & sign;
 
-    *flags = result_flags(sum, size) | (carries ? FLAG_CF : 0) |
-             ((a ^ b ^ sum) & 0x10 ? FLAG_AF : 0) | (~(a ^ b) & (a ^ sum) & sign ? FLAG_OF : 0);
+    *flags = (carries ? FLAG_CF : 0) | ((a ^ b ^ sum) & 0x10 ? FLAG_AF : 0) |
+             (~(a ^ b) & (a ^ sum) & sign ? FLAG_OF : 0);
     return sum;
 }
 
+/* a - b - borrow = a + ~b + (1 - borrow), with carry and half carry turned round. */
 static uint64_t subtract(uint64_t a, uint64_t b, uint64_t borrow, unsigned size, uint64_t *flags)
 {
-    uint64_t sign = 1UL << (8 * size - 1), difference = low_bytes(a - b - borrow, size);
-    bool borrows = ((~a & b) | ((~a | b) & difference)) & sign;
+    uint64_t difference = add(a, low_bytes(~b, size), 1 - borrow, size, flags);
 
-    *flags = result_flags(difference, size) | (borrows ? FLAG_CF : 0) |
-             ((a ^ b ^ difference) & 0x10 ? FLAG_AF : 0) |
-             ((a ^ b) & (a ^ difference) & sign ? FLAG_OF : 0);
+    *flags ^= FLAG_CF | FLAG_AF;
     return difference;
 }
 
@@ -192,42 +175,30 @@ static uint64_t compute(struct emulation *e, uint64_t dst, uint64_t src, bool *i
     *is_written = e->insn.op != DECODE_CMP && e->insn.op != DECODE_TEST;
     switch (e->insn.op) {
     case DECODE_ADD:
-        result = add(dst, src, 0, size, &flags);
-        break;
     case DECODE_ADC:
-        result = add(dst, src, carry, size, &flags);
+        result = add(dst, src, e->insn.op == DECODE_ADC ? carry : 0, size, &flags);
         break;
     case DECODE_SUB:
     case DECODE_CMP:
-        result = subtract(dst, src, 0, size, &flags);
-        break;
     case DECODE_SBB:
-        result = subtract(dst, src, carry, size, &flags);
+        result = subtract(dst, src, e->insn.op == DECODE_SBB ? carry : 0, size, &flags);
         break;
     case DECODE_OR:
         result = dst | src;
-        flags = result_flags(result, size);
         break;
     case DECODE_XOR:
         result = dst ^ src;
-        flags = result_flags(result, size);
         break;
     default: /* AND, TEST */
         result = dst & src;
-        flags = result_flags(result, size);
         break;
     }
+    flags |= result_flags(result, size);
     arch_vcpu_set_rflags(e->v, (rflags & ~FLAGS_ALU) | flags);
     return result;
 }
 
 /* --- Instructions ------------------------------------------------------------------------- */
-
-static uint64_t segment_offset_to_linear(const struct emulation *e, unsigned segment,
-                                         uint64_t offset)
-{
-    return arch_vcpu_segment_base(e->v, segment) + offset;
-}
 
 static uint64_t source_value(const struct emulation *e)
 {
@@ -269,20 +240,17 @@ static void load(struct emulation *e, const struct operand *o)
 /* memory <- register or immediate: moves, exchanges, and ALU operations that read first. */
 static void store(struct emulation *e, const struct operand *o)
 {
-    uint64_t source = source_value(e), old;
+    uint64_t source = source_value(e), old = 0;
     bool is_written = true;
 
-    if (e->insn.op == DECODE_MOV) {
-        write_operand(e, o, source);
-        return;
+    if (e->insn.op != DECODE_MOV) {
+        old = read_operand(e, o);
     }
-    old = read_operand(e, o);
-    if (e->insn.op == DECODE_XCHG) {
-        write_operand(e, o, source);
+    if (e->insn.op <= DECODE_TEST) {
+        source = compute(e, old, source, &is_written);
+    } else if (e->insn.op == DECODE_XCHG) {
         write_register(e, e->insn.reg, e->insn.operand_size, old);
-        return;
     }
-    source = compute(e, old, source, &is_written);
     if (is_written) {
         write_operand(e, o, source);
     }
@@ -292,8 +260,8 @@ static int emulate_memory_operand(struct emulation *e)
 {
     const struct decoded *insn = &e->insn;
     uint64_t next_rip = arch_vcpu_rip(e->v) + insn->length;
-    uint64_t linear = segment_offset_to_linear(e, insn->segment,
-                                               decode_effective_offset(insn, e->gprs, next_rip));
+    uint64_t linear =
+        arch_vcpu_segment_base(e->v, insn->segment) + decode_effective_offset(insn, e->gprs, next_rip);
     bool is_write = !is_memory_source(e) && insn->op != DECODE_CMP && insn->op != DECODE_TEST;
     struct operand operand;
     int rc = prepare_operand(e, linear, insn->memory_size, is_write, true, &operand);
@@ -329,14 +297,12 @@ static int string_step(struct emulation *e, int64_t delta)
     int rc = 0;
 
     if (has_source) {
-        rc = prepare_operand(
-            e, segment_offset_to_linear(e, e->insn.segment, low_bytes(e->gprs[RSI], address_size)),
-            size, false, !has_destination, &source);
+        rc = prepare_operand(e, arch_vcpu_segment_base(e->v, e->insn.segment) + low_bytes(e->gprs[RSI], address_size),
+                             size, false, !has_destination, &source);
     }
     if (rc == 0 && has_destination) {
-        rc = prepare_operand(
-            e, segment_offset_to_linear(e, DECODE_ES, low_bytes(e->gprs[RDI], address_size)), size,
-            true, !has_source, &destination);
+        rc = prepare_operand(e, arch_vcpu_segment_base(e->v, DECODE_ES) + low_bytes(e->gprs[RDI], address_size), size,
+                             true, !has_source, &destination);
     }
     if (rc != 0) {
         return rc;
@@ -359,28 +325,22 @@ static int emulate_string(struct emulation *e)
     unsigned address_size = e->insn.address_size;
     uint64_t rflags = arch_vcpu_rflags(e->v);
     unsigned steps = rflags & RFLAGS_TF ? 1 : MAX_STEPS; /* a single step is one repetition */
-    int64_t delta = e->insn.operand_size;
-    int rc;
+    int64_t delta = rflags & RFLAGS_DF ? -(int64_t)e->insn.operand_size : e->insn.operand_size;
+    bool is_repeated = e->insn.rep != 0;
 
-    if (rflags & RFLAGS_DF) {
-        delta = -delta;
-    }
-    if (e->insn.rep == 0) {
-        rc = string_step(e, delta);
-        if (rc == 0) {
-            arch_vcpu_advance_rip(e->v, e->insn.length);
-        }
-        return rc;
-    }
-    for (unsigned n = 0; n < steps && low_bytes(e->gprs[RCX], address_size) != 0; n++) {
-        rc = string_step(e, delta);
+    for (unsigned n = 0; n < (is_repeated ? steps : 1) && (!is_repeated || low_bytes(e->gprs[RCX], address_size) != 0);
+         n++) {
+        int rc = string_step(e, delta);
+
         if (rc != 0) {
             return rc;
         }
-        step_register(e, RCX, -1);
+        if (is_repeated) {
+            step_register(e, RCX, -1);
+        }
         e->gpa_is_old = true;
     }
-    arch_vcpu_advance_rip(e->v, low_bytes(e->gprs[RCX], address_size) == 0 ? e->insn.length : 0);
+    arch_vcpu_advance_rip(e->v, is_repeated && low_bytes(e->gprs[RCX], address_size) != 0 ? 0 : e->insn.length);
     return 0;
 }
 
@@ -417,31 +377,20 @@ static int fetch_and_decode(struct emulation *e)
     }
 }
 
-static int run(struct emulation *e)
+int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t count)
 {
-    if (e->insn.form == DECODE_FORM_STRING) {
-        return emulate_string(e);
-    }
-    if (e->insn.op == DECODE_OTHER || e->insn.form == DECODE_FORM_NONE || !e->insn.has_memory) {
-        return -XEN_EOPNOTSUPP;
-    }
-    return emulate_memory_operand(e);
-}
-
-int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t count, bool fallback)
-{
-    struct emulation e = {
-        .v = v, .gpa = gpa, .gprs = &v->arch.gprs.rax, .code_bits = arch_vcpu_code_bits(v)};
+    struct emulation e = {.v = v, .gpa = gpa, .gprs = &v->arch.gprs.rax, .code_bits = arch_vcpu_code_bits(v)};
     int rc = 0;
 
-    if (!fallback && !mmio_is_claimed(v, gpa)) {
-        return -XEN_ENOENT;
-    }
     if (count == 0 || decode_instruction(bytes, count, e.code_bits, &e.insn) != DECODE_OK) {
         rc = fetch_and_decode(&e);
     }
-    if (rc == 0) {
-        rc = run(&e);
+    if (rc == 0 && e.insn.form == DECODE_FORM_STRING) {
+        rc = emulate_string(&e);
+    } else if (rc == 0) {
+        bool is_ours = e.insn.op != DECODE_OTHER && e.insn.form != DECODE_FORM_NONE && e.insn.has_memory;
+
+        rc = is_ours ? emulate_memory_operand(&e) : -XEN_EOPNOTSUPP;
     }
     return rc == FAULTED ? 0 : rc;
 }

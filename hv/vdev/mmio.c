@@ -5,12 +5,7 @@
  */
 #include <hv/mmio.h>
 
-#include <hv/domain.h>
-#include <hv/frame.h>
-#include <hv/guest_copy.h>
 #include <hv/hypercall.h>
-#include <hv/lock.h>
-#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 
 #define XAPIC_GFN 0xfee00UL
@@ -60,9 +55,7 @@ static int insert(struct mmio_regions *m, const struct mmio_region *region)
     if (m->count == MAX_REGIONS) {
         return -XEN_ENOSPC;
     }
-    for (unsigned n = m->count; n > at; n--) {
-        m->regions[n] = m->regions[n - 1];
-    }
+    memmove(&m->regions[at + 1], &m->regions[at], (m->count - at) * sizeof(m->regions[0]));
     m->regions[at] = *region;
     m->count++;
     return 0;
@@ -112,19 +105,15 @@ void mmio_unregister(struct domain *d, gfn_t start)
     at = first_above(m, start.n);
     if (at < m->count && m->regions[at].start == start.n) {
         m->count--;
-        for (unsigned n = at; n < m->count; n++) {
-            m->regions[n] = m->regions[n + 1];
-        }
+        memmove(&m->regions[at], &m->regions[at + 1], (m->count - at) * sizeof(m->regions[0]));
     }
     spin_unlock(&m->lock);
 }
 
 void mmio_free_domain(struct domain *d)
 {
-    if (d->mmio != NULL) {
-        page_free(d->mmio);
-        d->mmio = NULL;
-    }
+    page_free(d->mmio);
+    d->mmio = NULL;
 }
 
 static bool find(struct domain *d, uint64_t gpa, struct mmio_region *region)
@@ -154,19 +143,15 @@ static bool find(struct domain *d, uint64_t gpa, struct mmio_region *region)
 static uint64_t xapic_read(struct vcpu *v, void *data, uint64_t gpa, unsigned size)
 {
     unsigned offset = gpa & (PAGE_SIZE - 1);
-    uint64_t value;
 
-    (void)data;
     if ((offset & 0xf) >= 4) {
         return 0;
     }
-    value = vlapic_mmio_read(v, offset) >> (8 * (offset & 3));
-    return size < 8 ? value & ((1UL << (8 * size)) - 1) : value;
+    return low_bytes(vlapic_mmio_read(v, offset) >> (8 * (offset & 3)), size);
 }
 
 static void xapic_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, uint64_t value)
 {
-    (void)data;
     if ((gpa & 0xf) == 0 && size >= 4) {
         vlapic_mmio_write(v, gpa & (PAGE_SIZE - 1), (uint32_t)value);
     }
@@ -201,11 +186,6 @@ static unsigned aligned_piece(uint64_t gpa, unsigned left)
         piece /= 2;
     }
     return piece;
-}
-
-static uint64_t low_bytes(uint64_t value, unsigned size)
-{
-    return size < 8 ? value & ((1UL << (8 * size)) - 1) : value;
 }
 
 uint64_t mmio_read(struct vcpu *v, uint64_t gpa, unsigned size)

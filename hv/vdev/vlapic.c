@@ -7,19 +7,13 @@
  */
 #include <hv/vlapic.h>
 
-#include <hv/arch/cpu.h>
 #include <hv/arch/x86.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
-#include <hv/string.h>
-#include <hv/vcpu.h>
 #include <hv/vioapic.h>
 
 #include "vlapic_state.h"
 
-#define VLAPIC_VERSION                                                                             \
-    0x00050014U /* integrated APIC, six LVT entries, no EOI-broadcast suppression */
+#define VLAPIC_VERSION 0x00050014U /* integrated APIC, six LVT entries, no EOI-broadcast suppression */
 
 _Static_assert(sizeof(struct vlapic) <= PAGE_SIZE, "a vlapic is one page");
 
@@ -28,8 +22,7 @@ typedef uint64_t __attribute__((may_alias)) register_pair;
 
 _Static_assert(offsetof(struct vlapic, regs) % 8 == 0, "register pairs are aligned");
 
-/* Highest vector set in a 256-bit register whose first word is at `offset`, or -1. */
-static int highest_vector(const struct vlapic *l, uint32_t offset)
+int vlapic_highest_vector(const struct vlapic *l, uint32_t offset)
 {
     const register_pair *pairs = (const register_pair *)&l->regs[offset >> 4];
 
@@ -48,13 +41,21 @@ uint8_t vlapic_ppr(const struct vlapic *l)
     uint8_t tpr = READ_ONCE(l->regs[APIC_TPR >> 4]);
     int isr = READ_ONCE(l->isr_highest);
 
-    if (isr < 0 || (tpr >> 4) >= (isr >> 4)) {
-        return tpr;
-    }
-    return isr & 0xf0;
+    return isr < 0 || (tpr >> 4) >= (isr >> 4) ? tpr : isr & 0xf0;
 }
 
 /* --- Life --------------------------------------------------------------------------------- */
+
+/* Id and logical id as the mode wants them; in xAPIC mode the guest sets the latter. */
+static void set_identity(struct vlapic *l)
+{
+    if (vlapic_is_x2apic(l)) {
+        *vlapic_reg(l, APIC_ID) = l->id;
+        *vlapic_reg(l, APIC_LDR) = (l->id >> 4) << 16 | 1U << (l->id & 15);
+    } else {
+        *vlapic_reg(l, APIC_ID) = l->id << 24;
+    }
+}
 
 /* Register values after reset or INIT; the mode (IA32_APIC_BASE) stays. */
 static void reset_registers(struct vlapic *l)
@@ -71,12 +72,7 @@ static void reset_registers(struct vlapic *l)
     for (uint32_t lvt = APIC_LVT_TIMER; lvt <= APIC_LVT_ERROR; lvt += 0x10) {
         *vlapic_reg(l, lvt) = APIC_LVT_MASKED;
     }
-    if (vlapic_is_x2apic(l)) {
-        *vlapic_reg(l, APIC_ID) = l->id;
-        *vlapic_reg(l, APIC_LDR) = (l->id >> 4) << 16 | 1U << (l->id & 15);
-    } else {
-        *vlapic_reg(l, APIC_ID) = l->id << 24;
-    }
+    set_identity(l);
 }
 
 int vlapic_init(struct vcpu *v)
@@ -159,22 +155,19 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool is_level)
 static int find_pending(struct vcpu *v)
 {
     struct vlapic *l = v->arch.vlapic;
-    int vector = highest_vector(l, APIC_IRR);
+    int vector = vlapic_highest_vector(l, APIC_IRR);
 
     if (vector < 0) {
         /* Clear, then look again: a bit set before the clear is seen here, one set after it sets
          * the flag again. */
         __atomic_store_n(&l->pending, 0, __ATOMIC_SEQ_CST);
-        vector = highest_vector(l, APIC_IRR);
+        vector = vlapic_highest_vector(l, APIC_IRR);
         if (vector < 0) {
             return -1;
         }
         __atomic_store_n(&l->pending, 1, __ATOMIC_SEQ_CST);
     }
-    if ((vector >> 4) <= (vlapic_ppr(l) >> 4) || !vlapic_is_enabled(v)) {
-        return -1;
-    }
-    return vector;
+    return (vector >> 4) > (vlapic_ppr(l) >> 4) && vlapic_is_enabled(v) ? vector : -1;
 }
 
 int vlapic_pending_vector(struct vcpu *v)
@@ -209,7 +202,7 @@ static void end_of_interrupt(struct vcpu *v)
     word = vector / 32;
     mask = 1U << (vector % 32);
     l->regs[(APIC_ISR >> 4) + word] &= ~mask;
-    WRITE_ONCE(l->isr_highest, highest_vector(l, APIC_ISR));
+    WRITE_ONCE(l->isr_highest, vlapic_highest_vector(l, APIC_ISR));
     if (unlikely(READ_ONCE(l->regs[(APIC_TMR >> 4) + word]) & mask) && v->domain->vioapic != NULL) {
         vioapic_eoi(v->domain, vector);
     }
@@ -375,12 +368,7 @@ static void write_register(struct vcpu *v, uint32_t offset, uint32_t value)
     case APIC_SELF_IPI:
         vlapic_send_ipi(v, 1U << 18 | value, 0);
         break;
-    case APIC_LVT_TIMER:
-    case APIC_LVT_THERM:
-    case APIC_LVT_PERF:
-    case APIC_LVT_LINT0:
-    case APIC_LVT_LINT1:
-    case APIC_LVT_ERROR:
+    case APIC_LVT_TIMER ... APIC_LVT_ERROR:
         write_lvt(v, offset, value);
         break;
     case APIC_TIMER_INIT:
@@ -461,8 +449,7 @@ static int write_base(struct vcpu *v, uint64_t value)
     if (from == 0 || to == 0) {
         reset_registers(l);
     } else {
-        *vlapic_reg(l, APIC_ID) = l->id;
-        *vlapic_reg(l, APIC_LDR) = (l->id >> 4) << 16 | 1U << (l->id & 15);
+        set_identity(l);
         *vlapic_reg(l, APIC_ICR2) = 0;
     }
     return 0;

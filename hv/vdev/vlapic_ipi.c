@@ -11,7 +11,6 @@
  */
 #include <hv/vlapic.h>
 
-#include <hv/domain.h>
 #include <hv/vcpu.h>
 
 #include "vlapic_state.h"
@@ -49,14 +48,9 @@ static bool is_hardware_enabled(const struct vlapic *l)
 static bool matches(const struct vcpu *v, uint32_t dest, bool is_logical)
 {
     const struct vlapic *l = v->arch.vlapic;
+    bool is_meant = is_logical ? dest == 0xffffffff || matches_logical(l, dest) : dest == l->id || is_broadcast(dest);
 
-    if (!is_hardware_enabled(l)) {
-        return false;
-    }
-    if (is_logical) {
-        return dest == 0xffffffff || matches_logical(l, dest);
-    }
-    return dest == l->id || is_broadcast(dest);
+    return is_meant && is_hardware_enabled(l);
 }
 
 /* The only vCPU that a physical destination can mean, or NULL. */
@@ -194,12 +188,8 @@ bool vlapic_deliver(struct domain *d, uint32_t dest, bool is_logical, uint8_t de
 
         return v != NULL && deliver_one(v, delivery_mode, vector, is_level);
     }
-    for (unsigned n = 0; n < d->max_vcpus; n++) {
-        struct vcpu *v = d->vcpus[n];
-
-        if (v != NULL && matches(v, dest, is_logical)) {
-            is_taken |= deliver_one(v, delivery_mode, vector, is_level);
-        }
+    for_each_vcpu(d, v) {
+        is_taken |= matches(v, dest, is_logical) && deliver_one(v, delivery_mode, vector, is_level);
     }
     return is_taken;
 }
@@ -214,12 +204,8 @@ enum icr_shorthand {
 
 static void send_to_all(struct vcpu *sender, bool with_sender, uint8_t mode, uint8_t vector)
 {
-    struct domain *d = sender->domain;
-
-    for (unsigned n = 0; n < d->max_vcpus; n++) {
-        struct vcpu *v = d->vcpus[n];
-
-        if (v != NULL && (with_sender || v != sender) && is_hardware_enabled(v->arch.vlapic)) {
+    for_each_vcpu(sender->domain, v) {
+        if ((with_sender || v != sender) && is_hardware_enabled(v->arch.vlapic)) {
             deliver_one(v, mode, vector, false);
         }
     }
@@ -229,6 +215,7 @@ void vlapic_send_ipi(struct vcpu *v, uint32_t icr, uint32_t dest)
 {
     uint8_t vector = icr & 0xff, mode = (icr >> 8) & 7;
     bool is_assert = icr & (1U << 14), is_level = icr & (1U << 15);
+    enum icr_shorthand shorthand = (icr >> 18) & 3;
 
     if (mode <= APIC_LOWEST && vector < 16) {
         vlapic_error(v, APIC_ESR_SEND_ILLEGAL);
@@ -238,23 +225,12 @@ void vlapic_send_ipi(struct vcpu *v, uint32_t icr, uint32_t dest)
     if (mode == APIC_INIT && is_level && !is_assert) {
         return;
     }
-    switch ((enum icr_shorthand)((icr >> 18) & 3)) {
-    case ICR_SELF:
-        if (mode == APIC_FIXED) {
-            vlapic_set_irq(v, vector, false);
-        }
-        break;
-    case ICR_ALL:
-        /* All including self is for fixed messages only (APM vol. 2, table 16-4). */
-        if (mode == APIC_FIXED) {
-            send_to_all(v, true, mode, vector);
-        }
-        break;
-    case ICR_OTHERS:
-        send_to_all(v, false, mode, vector);
-        break;
-    case ICR_BY_DEST:
+    /* Self and all including self are for fixed messages only (APM vol. 2, table 16-4). */
+    if (shorthand == ICR_SELF && mode == APIC_FIXED) {
+        vlapic_set_irq(v, vector, false);
+    } else if (shorthand == ICR_OTHERS || (shorthand == ICR_ALL && mode == APIC_FIXED)) {
+        send_to_all(v, shorthand == ICR_ALL, mode, vector);
+    } else if (shorthand == ICR_BY_DEST) {
         vlapic_deliver(v->domain, dest, icr & (1U << 11), mode, vector, false);
-        break;
     }
 }

@@ -5,7 +5,6 @@
  */
 #include <hv/vlapic.h>
 
-#include <hv/string.h>
 #include <hv/vcpu.h>
 #include <xen/hvm/save.h>
 
@@ -39,23 +38,25 @@ static void write_page(struct hvm_hw_lapic_regs *regs, uint32_t offset, uint32_t
     memcpy(&regs->data[offset], &value, sizeof(value));
 }
 
-void vlapic_save(const struct vcpu *v, struct hvm_hw_lapic *lapic)
+uint32_t vlapic_save(struct vcpu *v, uint64_t now_tsc, void *body)
 {
     struct vlapic *l = v->arch.vlapic;
     uint32_t divide = *vlapic_reg(l, APIC_TIMER_DIV);
 
-    *lapic = (struct hvm_hw_lapic){
+    *(struct hvm_hw_lapic *)body = (struct hvm_hw_lapic){
         .apic_base_msr = l->base,
         .disabled = (l->base & APIC_BASE_ENABLE ? 0 : DISABLED_BY_BASE) |
                     (*vlapic_reg(l, APIC_SVR) & APIC_SVR_ENABLE ? 0 : DISABLED_BY_SVR),
         /* Divide configuration 0: by 2 ... 6: by 128, 7: by 1 (APM vol. 2, 16.4.1). */
         .timer_divisor = 1U << ((((divide & 3) | (divide & 8) >> 1) + 1) & 7),
     };
+    return sizeof(struct hvm_hw_lapic);
 }
 
-void vlapic_save_regs(struct vcpu *v, struct hvm_hw_lapic_regs *regs)
+uint32_t vlapic_save_regs(struct vcpu *v, uint64_t now_tsc, void *body)
 {
     struct vlapic *l = v->arch.vlapic;
+    struct hvm_hw_lapic_regs *regs = body;
 
     memset(regs, 0, sizeof(*regs));
     for (uint32_t i = 0; i < sizeof(l->regs) / sizeof(l->regs[0]); i++) {
@@ -63,11 +64,12 @@ void vlapic_save_regs(struct vcpu *v, struct hvm_hw_lapic_regs *regs)
     }
     write_page(regs, APIC_PPR, vlapic_ppr(l));
     write_page(regs, APIC_TIMER_NOW, vlapic_timer_count(l));
+    return sizeof(*regs);
 }
 
-bool vlapic_check(const struct hvm_hw_lapic *lapic)
+bool vlapic_check(const void *body, uint32_t length)
 {
-    uint64_t base = lapic->apic_base_msr;
+    uint64_t base = ((const struct hvm_hw_lapic *)body)->apic_base_msr;
 
     if ((base & ~(APIC_BASE_BSP | APIC_BASE_EXTD | APIC_BASE_ENABLE)) != APIC_BASE_ADDRESS) {
         return false;
@@ -75,9 +77,9 @@ bool vlapic_check(const struct hvm_hw_lapic *lapic)
     return (base & APIC_BASE_ENABLE) || !(base & APIC_BASE_EXTD);
 }
 
-void vlapic_load(struct vcpu *v, const struct hvm_hw_lapic *lapic)
+void vlapic_load(struct vcpu *v, const void *body, uint32_t length)
 {
-    v->arch.vlapic->base = lapic->apic_base_msr;
+    v->arch.vlapic->base = ((const struct hvm_hw_lapic *)body)->apic_base_msr;
     vlapic_reset(v); /* identity and logical id as the mode wants them */
 }
 
@@ -91,21 +93,10 @@ static void load_vectors(struct vlapic *l, const struct hvm_hw_lapic_regs *regs,
     }
 }
 
-static int highest_in_service(struct vlapic *l)
-{
-    for (int word = 7; word >= 0; word--) {
-        uint32_t bits = *vlapic_reg(l, APIC_ISR + (uint32_t)word * 0x10);
-
-        if (bits != 0) {
-            return word * 32 + 31 - __builtin_clz(bits);
-        }
-    }
-    return -1;
-}
-
-void vlapic_load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
+void vlapic_load_regs(struct vcpu *v, const void *body, uint32_t length)
 {
     struct vlapic *l = v->arch.vlapic;
+    const struct hvm_hw_lapic_regs *regs = body;
 
     vlapic_timer_stop(l);
     for (unsigned i = 0; i < ARRAY_SIZE(loaded); i++) {
@@ -118,7 +109,7 @@ void vlapic_load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs)
     load_vectors(l, regs, APIC_ISR);
     load_vectors(l, regs, APIC_TMR);
     load_vectors(l, regs, APIC_IRR);
-    l->isr_highest = highest_in_service(l);
+    l->isr_highest = vlapic_highest_vector(l, APIC_ISR);
     l->pending = 1; /* vlapic_pending_vector finds out */
     if (*vlapic_reg(l, APIC_TIMER_INIT) != 0) {
         vlapic_timer_start(v);

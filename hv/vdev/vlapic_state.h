@@ -9,7 +9,6 @@
 #pragma once
 
 #include <hv/timer.h>
-#include <hv/types.h>
 
 struct vcpu;
 
@@ -95,6 +94,8 @@ static inline bool vlapic_is_x2apic(const struct vlapic *l)
 }
 
 /* vlapic.c */
+/* Highest vector set in a 256-bit register whose first word is at `offset`, or -1. */
+int vlapic_highest_vector(const struct vlapic *l, uint32_t offset);
 uint8_t vlapic_ppr(const struct vlapic *l);
 /* Records errors (APIC_ESR_*) and raises the error interrupt; from any CPU. */
 void vlapic_error(struct vcpu *v, uint32_t errors);

@@ -7,12 +7,9 @@
 #include <hv/vpci.h>
 
 #include <hv/acpi.h>
-#include <hv/domain.h>
-#include <hv/frame.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/mmio.h>
-#include <hv/vcpu.h>
 
 #include "vmsi_state.h"
 
@@ -51,12 +48,9 @@ static uint32_t read_dword(struct vpci *vpci, pci_bdf bdf, unsigned offset)
 
 uint32_t vpci_config_read(struct domain *d, pci_bdf bdf, unsigned offset, unsigned size)
 {
-    uint32_t mask = size == 4 ? ~0u : (1u << size * 8) - 1;
+    uint32_t value = iommu_owns_device(bdf) ? ~0u : read_dword(d->vpci, bdf, offset & ~3u) >> (offset & 3) * 8;
 
-    if (iommu_owns_device(bdf)) {
-        return mask;
-    }
-    return read_dword(d->vpci, bdf, offset & ~3u) >> (offset & 3) * 8 & mask;
+    return (uint32_t)low_bytes(value, size);
 }
 
 /* Writes to MSI and MSI-X registers; false: it was none. Called with the lock held. */
@@ -128,12 +122,11 @@ bool vpci_port_read(struct vcpu *v, uint16_t port, unsigned size, uint32_t *valu
 
     if (port == ADDRESS_PORT && size == 4) {
         *value = READ_ONCE(vpci->address_port);
-        return true;
-    }
-    if (!selected(vpci, port, size, &bdf, &offset)) {
+    } else if (selected(vpci, port, size, &bdf, &offset)) {
+        *value = vpci_config_read(v->domain, bdf, offset, size);
+    } else {
         return false;
     }
-    *value = vpci_config_read(v->domain, bdf, offset, size);
     return true;
 }
 
@@ -145,12 +138,11 @@ bool vpci_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t valu
 
     if (port == ADDRESS_PORT && size == 4) {
         WRITE_ONCE(vpci->address_port, value);
-        return true;
-    }
-    if (!selected(vpci, port, size, &bdf, &offset)) {
+    } else if (selected(vpci, port, size, &bdf, &offset)) {
+        vpci_config_write(v->domain, bdf, offset, size, value);
+    } else {
         return false;
     }
-    vpci_config_write(v->domain, bdf, offset, size, value);
     return true;
 }
 
@@ -162,7 +154,6 @@ static uint64_t ecam_read(struct vcpu *v, void *data, uint64_t gpa, unsigned siz
     unsigned offset = gpa & 0xfff;
     uint64_t value = vpci_config_read(v->domain, bdf, offset, MIN(size, 4u));
 
-    (void)data;
     if (size == 8) {
         value |= (uint64_t)vpci_config_read(v->domain, bdf, offset + 4, 4) << 32;
     }
@@ -174,7 +165,6 @@ static void ecam_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, 
     pci_bdf bdf = (pci_bdf)((gpa - acpi_info.mcfg_base) >> 12);
     unsigned offset = gpa & 0xfff;
 
-    (void)data;
     vpci_config_write(v->domain, bdf, offset, MIN(size, 4u), (uint32_t)value);
     if (size == 8) {
         vpci_config_write(v->domain, bdf, offset + 4, 4, (uint32_t)(value >> 32));

@@ -8,105 +8,10 @@
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
 #include <hv/print.h>
-#include <hv/string.h>
 
 #define MAX_TABLE_SIZE (16U << 20)
 
-struct rsdp {
-    char signature[8];
-    uint8_t checksum;
-    char oem_id[6];
-    uint8_t revision;
-    uint32_t rsdt;
-    uint32_t length;
-    uint64_t xsdt;
-    uint8_t extended_checksum, reserved[3];
-} PACKED;
-
-struct madt {
-    struct acpi_header header;
-    uint32_t lapic, flags;
-} PACKED;
-
-struct entry {
-    uint8_t type, length;
-} PACKED;
-
-struct madt_lapic {
-    struct entry entry;
-    uint8_t uid, apic_id;
-    uint32_t flags;
-} PACKED;
-
-struct madt_ioapic {
-    struct entry entry;
-    uint8_t id, reserved;
-    uint32_t paddr, gsi_base;
-} PACKED;
-
-struct madt_iso {
-    struct entry entry;
-    uint8_t bus, source;
-    uint32_t gsi;
-    uint16_t flags;
-} PACKED;
-
-struct madt_lapic_address {
-    struct entry entry;
-    uint16_t reserved;
-    uint64_t paddr;
-} PACKED;
-
-struct madt_x2apic {
-    struct entry entry;
-    uint16_t reserved;
-    uint32_t apic_id, flags, uid;
-} PACKED;
-
-struct srat_cpu {
-    struct entry entry;
-    uint8_t domain_low, apic_id;
-    uint32_t flags;
-    uint8_t eid, domain_high[3];
-} PACKED;
-
-struct srat_memory {
-    struct entry entry;
-    uint32_t domain;
-    uint16_t reserved1;
-    uint64_t base, length;
-    uint32_t reserved2, flags;
-    uint64_t reserved3;
-} PACKED;
-
-struct srat_x2apic {
-    struct entry entry;
-    uint16_t reserved1;
-    uint32_t domain, apic_id, flags, clock, reserved2;
-} PACKED;
-
-#define MADT_LAPIC         0
-#define MADT_IOAPIC        1
-#define MADT_ISO           2
-#define MADT_LAPIC_ADDRESS 5
-#define MADT_X2APIC        9
-#define MADT_CPU_ENABLED   1u
-#define SRAT_CPU           0
-#define SRAT_MEMORY        1
-#define SRAT_X2APIC        2
-#define SRAT_ENABLED       1u
-
 struct acpi_info acpi_info;
-
-static bool checksum_ok(const void *data, size_t size)
-{
-    uint8_t sum = 0;
-
-    for (size_t i = 0; i < size; i++) {
-        sum = (uint8_t)(sum + ((const uint8_t *)data)[i]);
-    }
-    return sum == 0;
-}
 
 /* The table at paddr, mapped whole; NULL (reported) when it is damaged. */
 static const struct acpi_header *map_table(uint64_t paddr)
@@ -119,7 +24,7 @@ static const struct acpi_header *map_table(uint64_t paddr)
         return NULL;
     }
     header = paging_map_firmware(paddr, length);
-    if (!checksum_ok(header, length)) {
+    if (acpi_sum(header, length) != 0) {
         pr_warn("acpi: %.*s at 0x%lx has a bad checksum, left out", 4, header->signature, paddr);
         return NULL;
     }
@@ -156,18 +61,23 @@ const struct acpi_header *acpi_find(const char *signature)
     return NULL;
 }
 
-/* Walks the entries of a table from `offset` on, each complete within the table. */
-static const struct entry *next_entry(const struct acpi_header *table, uint32_t *offset, size_t *size)
+/* The next entry of a table from *offset on that is complete within it and has a type of `sizes`, which says how
+ * long such an entry is at least; NULL at the end. */
+static const void *next_entry(const struct acpi_header *table, uint32_t *offset, const uint8_t *sizes, unsigned types)
 {
-    const struct entry *e = (const void *)((const char *)table + *offset);
+    while (*offset + 2 <= table->length) {
+        const uint8_t *entry = (const uint8_t *)table + *offset;
+        uint8_t type = entry[0], length = entry[1];
 
-    if (*offset + sizeof(*e) > table->length || e->length < sizeof(*e) ||
-        *offset + e->length > table->length) {
-        return NULL;
+        if (length < 2 || *offset + length > table->length) {
+            return NULL;
+        }
+        *offset += length;
+        if (type < types && sizes[type] != 0 && length >= sizes[type]) {
+            return entry;
+        }
     }
-    *size = e->length;
-    *offset += e->length;
-    return e;
+    return NULL;
 }
 
 static void add_cpu(uint32_t apic_id)
@@ -184,7 +94,7 @@ static void add_cpu(uint32_t apic_id)
     acpi_info.apic_ids[acpi_info.cpu_count++] = apic_id;
 }
 
-static void add_ioapic(const struct madt_ioapic *io)
+static void add_ioapic(const struct acpi_madt_ioapic *io)
 {
     if (acpi_info.ioapic_count == ACPI_MAX_IOAPICS) {
         pr_warn("acpi: more than %u IO-APICs", ACPI_MAX_IOAPICS);
@@ -195,28 +105,34 @@ static void add_ioapic(const struct madt_ioapic *io)
     acpi_info.ioapics[acpi_info.ioapic_count++].paddr = io->paddr;
 }
 
-static void parse_madt_entry(const struct entry *e, size_t size)
+static void parse_madt_entry(const void *entry)
 {
-    const struct madt_lapic *lapic = (const void *)e;
-    const struct madt_x2apic *x2apic = (const void *)e;
-    const struct madt_iso *iso = (const void *)e;
+    const struct acpi_madt_lapic *lapic = entry;
+    const struct acpi_madt_x2apic *x2apic = entry;
 
-    if (e->type == MADT_LAPIC && size >= sizeof(*lapic)) {
-        if (lapic->flags & MADT_CPU_ENABLED && lapic->apic_id != 0xff) {
+    switch (*(const uint8_t *)entry) {
+    case MADT_LAPIC:
+        if ((lapic->flags & MADT_CPU_ENABLED) && lapic->apic_id != 0xff) {
             add_cpu(lapic->apic_id);
         }
-    } else if (e->type == MADT_X2APIC && size >= sizeof(*x2apic)) {
+        break;
+    case MADT_X2APIC:
         if (x2apic->flags & MADT_CPU_ENABLED) {
             add_cpu(x2apic->apic_id);
         }
-    } else if (e->type == MADT_IOAPIC && size >= sizeof(struct madt_ioapic)) {
-        add_ioapic((const void *)e);
-    } else if (e->type == MADT_ISO && size >= sizeof(*iso)) {
+        break;
+    case MADT_IOAPIC:
+        add_ioapic(entry);
+        break;
+    case MADT_ISO:
         if (acpi_info.iso_count < ACPI_MAX_ISO) {
-            acpi_info.iso[acpi_info.iso_count++] = (struct acpi_iso){iso->source, iso->gsi, iso->flags};
+            acpi_info.iso[acpi_info.iso_count] = *(const struct acpi_madt_iso *)entry;
+            acpi_info.iso[acpi_info.iso_count++].length = sizeof(struct acpi_madt_iso);
         }
-    } else if (e->type == MADT_LAPIC_ADDRESS && size >= sizeof(struct madt_lapic_address)) {
-        acpi_info.lapic_paddr = ((const struct madt_lapic_address *)(const void *)e)->paddr;
+        break;
+    case MADT_LAPIC_ADDRESS:
+        acpi_info.lapic_paddr = ((const struct acpi_madt_lapic_address *)entry)->paddr;
+        break;
     }
 }
 
@@ -243,17 +159,23 @@ static void put_boot_cpu_first(void)
 
 static void parse_madt(void)
 {
-    const struct madt *madt = (const void *)acpi_find("APIC");
+    static const uint8_t sizes[] = {
+        [MADT_LAPIC] = sizeof(struct acpi_madt_lapic),
+        [MADT_IOAPIC] = sizeof(struct acpi_madt_ioapic),
+        [MADT_ISO] = sizeof(struct acpi_madt_iso),
+        [MADT_LAPIC_ADDRESS] = sizeof(struct acpi_madt_lapic_address),
+        [MADT_X2APIC] = sizeof(struct acpi_madt_x2apic),
+    };
+    const struct acpi_madt *madt = (const void *)acpi_find("APIC");
     uint32_t offset = sizeof(*madt);
-    const struct entry *e;
-    size_t size;
+    const void *entry;
 
     if (!madt || madt->header.length < sizeof(*madt)) {
         halt_with_message("acpi: no usable MADT: CPUs and interrupt controllers are unknown");
     }
     acpi_info.lapic_paddr = madt->lapic;
-    while ((e = next_entry(&madt->header, &offset, &size))) {
-        parse_madt_entry(e, size);
+    while ((entry = next_entry(&madt->header, &offset, sizes, ARRAY_SIZE(sizes)))) {
+        parse_madt_entry(entry);
     }
     put_boot_cpu_first();
 }
@@ -275,39 +197,41 @@ static void set_cpu_node(uint32_t apic_id, uint32_t domain)
     }
 }
 
-static void add_memory_node(const struct srat_memory *m)
+static void add_memory_node(const struct acpi_srat_memory *m)
 {
     unsigned n = acpi_info.memory_node_count;
 
-    if (n == ARRAY_SIZE(acpi_info.memory_nodes) || m->length == 0 || m->length > ~m->base) {
+    if (n == ARRAY_SIZE(acpi_info.memory_nodes) || m->size == 0 || m->size > ~m->base) {
         return;
     }
     acpi_info.memory_nodes[n].start = m->base;
-    acpi_info.memory_nodes[n].end = m->base + m->length;
+    acpi_info.memory_nodes[n].end = m->base + m->size;
     acpi_info.memory_nodes[n].node = node_number(m->domain);
     acpi_info.memory_node_count++;
 }
 
 static void parse_srat(void)
 {
+    static const uint8_t sizes[] = {
+        [SRAT_CPU] = sizeof(struct acpi_srat_cpu),
+        [SRAT_MEMORY] = sizeof(struct acpi_srat_memory),
+        [SRAT_X2APIC] = sizeof(struct acpi_srat_x2apic),
+    };
     const struct acpi_header *srat = acpi_find("SRAT");
     uint32_t offset = sizeof(*srat) + 12;
-    const struct entry *e;
-    size_t size;
+    const uint8_t *entry;
 
     acpi_info.node_count = 1;
-    while (srat && (e = next_entry(srat, &offset, &size))) {
-        const struct srat_cpu *cpu = (const void *)e;
-        const struct srat_x2apic *x2apic = (const void *)e;
-        const struct srat_memory *memory = (const void *)e;
+    while (srat && (entry = next_entry(srat, &offset, sizes, ARRAY_SIZE(sizes)))) {
+        const struct acpi_srat_cpu *cpu = (const void *)entry;
+        const struct acpi_srat_x2apic *x2apic = (const void *)entry;
+        const struct acpi_srat_memory *memory = (const void *)entry;
 
-        if (e->type == SRAT_CPU && size >= sizeof(*cpu) && cpu->flags & SRAT_ENABLED) {
-            set_cpu_node(cpu->apic_id, cpu->domain_low | (uint32_t)cpu->domain_high[0] << 8 |
-                                           (uint32_t)cpu->domain_high[1] << 16 |
-                                           (uint32_t)cpu->domain_high[2] << 24);
-        } else if (e->type == SRAT_X2APIC && size >= sizeof(*x2apic) && x2apic->flags & SRAT_ENABLED) {
+        if (*entry == SRAT_CPU && (cpu->flags & SRAT_ENABLED)) {
+            set_cpu_node(cpu->apic_id, cpu->domain_low | (cpu->domain_high & ~0xffU));
+        } else if (*entry == SRAT_X2APIC && (x2apic->flags & SRAT_ENABLED)) {
             set_cpu_node(x2apic->apic_id, x2apic->domain);
-        } else if (e->type == SRAT_MEMORY && size >= sizeof(*memory) && memory->flags & SRAT_ENABLED) {
+        } else if (*entry == SRAT_MEMORY && (memory->flags & SRAT_ENABLED)) {
             add_memory_node(memory);
         }
     }
@@ -390,35 +314,34 @@ static void parse_hpet(void)
     }
 }
 
-static bool rsdp_ok(const struct rsdp *r)
+static bool rsdp_ok(const struct acpi_rsdp *r)
 {
-    return memcmp(r->signature, "RSD PTR ", 8) == 0 && checksum_ok(r, 20);
+    return memcmp(r->signature, "RSD PTR ", 8) == 0 && acpi_sum(r, ACPI_RSDP_V1_SIZE) == 0;
 }
 
-/* PC firmware leaves it on a 16-byte boundary in the EBDA's first KiB or in 0xe0000-0xfffff (ACPI 5.2.5.1). */
-static uint64_t scan_for_rsdp(void)
+/* Where on a 16-byte boundary of the area it is; 0: nowhere. */
+static uint64_t scan_area(uint64_t paddr, uint64_t size)
 {
-    const uint16_t *ebda = paging_map_firmware(0x40e, sizeof(*ebda));
-    uint64_t ebda_paddr = (uint64_t)*ebda << 4;
+    const char *area = paging_map_firmware(paddr, size);
 
-    if (ebda_paddr >= 0x80000 && ebda_paddr <= 0x9fc00) {
-        const char *area = paging_map_firmware(ebda_paddr, 1024);
-
-        for (uint64_t at = 0; at + sizeof(struct rsdp) <= 1024; at += 16) {
-            if (rsdp_ok((const void *)(area + at))) {
-                return ebda_paddr + at;
-            }
-        }
-    }
-
-    const char *bios = paging_map_firmware(0xe0000, 0x20000);
-
-    for (uint64_t at = 0; at + sizeof(struct rsdp) <= 0x20000; at += 16) {
-        if (rsdp_ok((const void *)(bios + at))) {
-            return 0xe0000 + at;
+    for (uint64_t at = 0; at + sizeof(struct acpi_rsdp) <= size; at += 16) {
+        if (rsdp_ok((const void *)(area + at))) {
+            return paddr + at;
         }
     }
     return 0;
+}
+
+/* PC firmware leaves it in the EBDA's first KiB or in 0xe0000-0xfffff (ACPI 5.2.5.1). */
+static uint64_t scan_for_rsdp(void)
+{
+    const uint16_t *ebda = paging_map_firmware(0x40e, sizeof(*ebda));
+    uint64_t ebda_paddr = (uint64_t)*ebda << 4, found = 0;
+
+    if (ebda_paddr >= 0x80000 && ebda_paddr <= 0x9fc00) {
+        found = scan_area(ebda_paddr, 1024);
+    }
+    return found != 0 ? found : scan_area(0xe0000, 0x20000);
 }
 
 static void find_root(uint64_t rsdp_paddr)
@@ -430,7 +353,7 @@ static void find_root(uint64_t rsdp_paddr)
         halt_with_message("acpi: no RSDP: this machine has no ACPI, which Nether needs");
     }
 
-    const struct rsdp *r = paging_map_firmware(rsdp_paddr, sizeof(*r));
+    const struct acpi_rsdp *r = paging_map_firmware(rsdp_paddr, sizeof(*r));
 
     if (!rsdp_ok(r)) {
         halt_with_message("acpi: the RSDP at 0x%lx is damaged", rsdp_paddr);

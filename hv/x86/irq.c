@@ -3,10 +3,8 @@
 #include <hv/irq.h>
 
 #include <hv/arch/apic.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/traps.h>
 #include <hv/hypercall.h>
-#include <hv/lock.h>
 #include <hv/print.h>
 #include <hv/trace.h>
 

@@ -6,7 +6,6 @@
 #include <hv/arch/apic.h>
 
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/paging.h>
 #include <hv/arch/x86.h>
 #include <hv/irq.h>
@@ -119,7 +118,7 @@ void arch_send_kick(struct cpu *c)
     lapic_send_ipi(c->apic_id, IRQ_VECTOR_KICK);
 }
 
-static void enable(void)
+void lapic_enable(void)
 {
     uint64_t base = x86_rdmsr(MSR_APIC_BASE) | APIC_BASE_EN;
 
@@ -165,7 +164,7 @@ void lapic_init(void)
     if (!is_x2apic) {
         regs = paging_map_mmio(acpi_info.lapic_paddr, PAGE_SIZE);
     }
-    enable();
+    lapic_enable();
     is_enabled = true;
     if (!has_deadline) {
         timer_khz = measure_timer_khz();
@@ -175,11 +174,6 @@ void lapic_init(void)
     }
     pr_info("lapic: %s mode, timer %s%lu kHz", is_x2apic ? "x2APIC" : "xAPIC",
             has_deadline ? "TSC deadline, " : "", has_deadline ? host_tsc_khz : timer_khz);
-}
-
-void lapic_init_secondary(void)
-{
-    enable();
 }
 
 void arch_timer_program(uint64_t deadline_ns)

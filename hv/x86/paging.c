@@ -11,7 +11,6 @@
 #include <hv/boot.h>
 #include <hv/early_memory.h>
 #include <hv/frame.h>
-#include <hv/lock.h>
 #include <hv/print.h>
 
 #define PTE_P      (1UL << 0)
@@ -119,9 +118,9 @@ static void map_image_part(const char *start, const char *end, uint64_t flags)
 
 void paging_load(void)
 {
-    x86_write_cr4(x86_read_cr4() & ~CR4_PGE);
-    x86_write_cr3(paging_root);
-    x86_write_cr4(x86_read_cr4() | CR4_PGE);
+    x86_write_cr(4, x86_read_cr(4) & ~CR4_PGE);
+    x86_write_cr(3, paging_root);
+    x86_write_cr(4, x86_read_cr(4) | CR4_PGE);
 }
 
 void paging_init(void)
@@ -134,7 +133,7 @@ void paging_init(void)
     for (unsigned i = 0; i < boot_info.range_count; i++) {
         const struct boot_range *range = &boot_info.ranges[i];
 
-        if (range->type == 1) {
+        if (range->type == E820_RAM) {
             map_ram(ROUND_UP(range->start, PAGE_SIZE), ROUND_DOWN(range->end, PAGE_SIZE));
         }
     }

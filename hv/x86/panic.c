@@ -66,30 +66,31 @@ static void print_registers(const struct trap_frame *f)
 }
 
 /* The first CPU to come here speaks; any other one stops silently. */
-static void begin(void)
+static void begin(bool is_panic, const char *fmt, va_list args)
 {
+    char text[200];
+
     __asm__ volatile("cli");
     if (__atomic_exchange_n(&is_panicking, true, __ATOMIC_SEQ_CST)) {
         machine_halt();
     }
     lapic_send_nmi_to_others();
     console_break_lock();
-}
-
-static void print_reason(const char *fmt, va_list args)
-{
-    char text[200];
-
     hv_vsnprintf(text, sizeof(text), fmt, args);
-    printk(LOG_ERROR, "PANIC on cpu%u: %s", this_cpu()->id, text);
+    if (is_panic) {
+        printk(LOG_ERROR, "PANIC on cpu%u: %s", this_cpu()->id, text);
+    } else {
+        printk(LOG_ERROR, "%s", text);
+    }
 }
 
-static void end(uint64_t rip, uint64_t rbp)
+NORETURN static void end(uint64_t rip, uint64_t rbp)
 {
-    printk(LOG_ERROR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", x86_read_cr0(), x86_read_cr2(),
-           x86_read_cr3(), x86_read_cr4());
+    printk(LOG_ERROR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", x86_read_cr(0), x86_read_cr(2),
+           x86_read_cr(3), x86_read_cr(4));
     printk(LOG_ERROR, "stack:");
     print_stack(rip, rbp);
+    machine_stop();
 }
 
 void panic(const char *fmt, ...)
@@ -98,25 +99,21 @@ void panic(const char *fmt, ...)
     const uint64_t *frame = __builtin_frame_address(0);
     va_list args;
 
-    begin();
     va_start(args, fmt);
-    print_reason(fmt, args);
+    begin(true, fmt, args);
     va_end(args);
     end(rip, frame[0]);
-    machine_stop();
 }
 
 void panic_with_frame(const struct trap_frame *frame, const char *fmt, ...)
 {
     va_list args;
 
-    begin();
     va_start(args, fmt);
-    print_reason(fmt, args);
+    begin(true, fmt, args);
     va_end(args);
     print_registers(frame);
     end(frame->rip, frame->rbp);
-    machine_stop();
 }
 
 #ifdef __SSP_STRONG__
@@ -135,14 +132,11 @@ void __stack_chk_fail(void)
 
 void halt_with_message(const char *fmt, ...)
 {
-    char text[200];
     va_list args;
 
-    begin();
     va_start(args, fmt);
-    hv_vsnprintf(text, sizeof(text), fmt, args);
+    begin(false, fmt, args);
     va_end(args);
-    printk(LOG_ERROR, "%s", text);
     printk(LOG_ERROR, "halted");
     machine_halt();
 }

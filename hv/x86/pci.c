@@ -5,7 +5,6 @@
 #include <hv/acpi.h>
 #include <hv/arch/paging.h>
 #include <hv/arch/x86.h>
-#include <hv/lock.h>
 
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc
@@ -13,19 +12,13 @@
 
 /* Protects the address port. */
 static struct spinlock pci_lock = SPINLOCK_INIT(LOCK_RANK_PCI);
-static bool has_ecam;
-
-void pci_init(void)
-{
-    has_ecam = acpi_info.mcfg_base != 0;
-}
 
 /* The register in ECAM, mapped; NULL outside of it. */
 static volatile void *ecam_register(pci_bdf bdf, unsigned offset)
 {
     unsigned bus = bdf >> 8;
 
-    if (!has_ecam || bus < acpi_info.mcfg_bus_start || bus > acpi_info.mcfg_bus_end) {
+    if (acpi_info.mcfg_base == 0 || bus < acpi_info.mcfg_bus_start || bus > acpi_info.mcfg_bus_end) {
         return NULL;
     }
     return paging_map_mmio(acpi_info.mcfg_base + ((uint64_t)bdf << 12) + offset, 4);
@@ -61,7 +54,7 @@ static void ecam_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t val
 
 static void select_register(pci_bdf bdf, unsigned offset)
 {
-    x86_out32(CONFIG_ADDRESS, 0x80000000u | (uint32_t)bdf << 8 | (offset & 0xfc));
+    x86_out(CONFIG_ADDRESS, 4, 0x80000000u | (uint32_t)bdf << 8 | (offset & 0xfc));
 }
 
 uint32_t pci_config_read(pci_bdf bdf, unsigned offset, unsigned size)
@@ -74,7 +67,7 @@ uint32_t pci_config_read(pci_bdf bdf, unsigned offset, unsigned size)
     }
     spin_lock(&pci_lock);
     select_register(bdf, offset);
-    value = size == 1 ? x86_in8(port) : size == 2 ? x86_in16(port) : x86_in32(port);
+    value = x86_in(port, size);
     spin_unlock(&pci_lock);
     return value;
 }
@@ -89,13 +82,7 @@ void pci_config_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t valu
     }
     spin_lock(&pci_lock);
     select_register(bdf, offset);
-    if (size == 1) {
-        x86_out8(port, (uint8_t)value);
-    } else if (size == 2) {
-        x86_out16(port, (uint16_t)value);
-    } else {
-        x86_out32(port, value);
-    }
+    x86_out(port, size, value);
     spin_unlock(&pci_lock);
 }
 

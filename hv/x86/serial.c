@@ -2,7 +2,6 @@
 /* The first serial port: NS16550A at I/O port 0x3f8, 8N1; written by polling, read when it interrupts. A port
  * that is not there swallows what is written: its status reads all-ones, "ready". */
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/x86.h>
 #include <hv/console.h>
 #include <hv/ioapic.h>
@@ -96,14 +95,14 @@ int serial_read(void)
 }
 
 /* Where an ISA interrupt is on the IO-APICs, and how it signals (ACPI 6.4, 5.2.12.5). */
-static struct acpi_iso isa_interrupt(uint8_t irq)
+static struct acpi_madt_iso isa_interrupt(uint8_t irq)
 {
     for (unsigned i = 0; i < acpi_info.iso_count; i++) {
-        if (acpi_info.iso[i].source_irq == irq) {
+        if (acpi_info.iso[i].irq == irq) {
             return acpi_info.iso[i];
         }
     }
-    return (struct acpi_iso){.source_irq = irq, .gsi = irq};
+    return (struct acpi_madt_iso){.irq = irq, .gsi = irq};
 }
 
 static struct {
@@ -123,7 +122,7 @@ static void line_fired(void *data)
 
 void serial_input_init(void (*received)(void *data))
 {
-    struct acpi_iso line = isa_interrupt(COM1_IRQ);
+    struct acpi_madt_iso line = isa_interrupt(COM1_IRQ);
     bool is_level = (line.flags & 0xc) == 0xc, is_active_low = (line.flags & 3) == 3;
     int vector;
 

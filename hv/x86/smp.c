@@ -5,7 +5,6 @@
  */
 #include <hv/acpi.h>
 #include <hv/arch/apic.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/layout.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
@@ -14,7 +13,6 @@
 #include <hv/boot.h>
 #include <hv/frame.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/time.h>
 
 #define INIT_WAIT_NS  10000000UL
@@ -76,15 +74,6 @@ void page_clear(void *page)
     __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0UL) : "memory");
 }
 
-static void wait_ns(uint64_t ns)
-{
-    uint64_t start = now_ns();
-
-    while (now_ns() - start < ns) {
-        cpu_relax();
-    }
-}
-
 /* A page of RAM below 640 KiB. 0 if firmware left none. */
 static uint64_t find_low_page(void)
 {
@@ -92,7 +81,7 @@ static uint64_t find_low_page(void)
         const struct boot_range *range = &boot_info.ranges[i];
         uint64_t page = ROUND_DOWN(MIN(range->end, 0xa0000UL), PAGE_SIZE) - PAGE_SIZE;
 
-        if (range->type == 1 && range->end >= 2 * PAGE_SIZE && page >= range->start) {
+        if (range->type == E820_RAM && range->end >= 2 * PAGE_SIZE && page >= range->start) {
             return page;
         }
     }
@@ -106,7 +95,7 @@ void smp_secondary_start(void)
 
     paging_load();
     descriptors_init();
-    lapic_init_secondary();
+    lapic_enable();
     __atomic_store_n(&c->is_online, true, __ATOMIC_RELEASE);
     cpu_run();
 }
@@ -127,7 +116,7 @@ static bool wait_online(const struct cpu *c, uint64_t ns)
 static bool start_cpu(struct cpu *c, uint8_t page)
 {
     lapic_send_init(c->apic_id);
-    wait_ns(INIT_WAIT_NS);
+    (void)wait_online(c, INIT_WAIT_NS); /* it cannot be yet */
     lapic_send_sipi(c->apic_id, page);
     if (wait_online(c, START_WAIT_NS / 5)) {
         return true;

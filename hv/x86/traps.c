@@ -62,7 +62,7 @@ void trap_handle(struct trap_frame *frame)
     }
     panic_with_frame(frame, "exception %lu (%s), error 0x%lx, cr2 0x%lx", frame->vector,
                      frame->vector < ARRAY_SIZE(names) ? names[frame->vector] : "reserved",
-                     frame->error, x86_read_cr2());
+                     frame->error, x86_read_cr(2));
 }
 
 bool x86_rdmsr_safe(uint32_t msr, uint64_t *value)

@@ -4,7 +4,6 @@
  * 1.193182 MHz), and what time it is by the real-time clock.
  */
 #include <hv/acpi.h>
-#include <hv/arch/cpu.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/x86.h>
 #include <hv/print.h>
@@ -29,12 +28,12 @@ static uint64_t sample_pm_timer(uint64_t *uncertainty)
     uint32_t mask = acpi_info.pm_timer_32bit ? ~0u : 0xffffff;
     uint16_t port = (uint16_t)acpi_info.pm_timer_port;
     uint64_t before = x86_rdtsc();
-    uint32_t first = x86_in32(port);
+    uint32_t first = x86_in(port, 4);
     uint64_t start = x86_rdtsc();
 
     for (unsigned i = 0; i < MAX_READS; i++) {
         uint64_t last = x86_rdtsc();
-        uint32_t ticks = (x86_in32(port) - first) & mask;
+        uint32_t ticks = (x86_in(port, 4) - first) & mask;
 
         if (ticks >= SAMPLE_TICKS) {
             uint64_t end = x86_rdtsc();

@@ -5,27 +5,11 @@
  */
 #pragma once
 
+#include <hv/acpi_tables.h>
 #include <hv/arch/cpu.h>
-#include <hv/types.h>
-
-struct acpi_header {
-    char signature[4];
-    uint32_t length;
-    uint8_t revision, checksum;
-    char oem_id[6], oem_table_id[8];
-    uint32_t oem_revision, creator_id, creator_revision;
-} PACKED;
-
-_Static_assert(sizeof(struct acpi_header) == 36, "ACPI 6.4, 5.2.6");
 
 #define ACPI_MAX_IOAPICS 16U
 #define ACPI_MAX_ISO     32U
-
-struct acpi_iso {
-    uint8_t source_irq;
-    uint32_t gsi;
-    uint16_t flags; /* polarity bits 1:0, trigger 3:2 */
-};
 
 struct acpi_info {
     uint64_t rsdp, root; /* machine addresses; root is the XSDT or RSDT */
@@ -39,7 +23,7 @@ struct acpi_info {
         uint64_t paddr;
     } ioapics[ACPI_MAX_IOAPICS];
     unsigned ioapic_count;
-    struct acpi_iso iso[ACPI_MAX_ISO];
+    struct acpi_madt_iso iso[ACPI_MAX_ISO]; /* flags: polarity bits 1:0, trigger 3:2 */
     unsigned iso_count;
     uint64_t mcfg_base;             /* segment 0, 0: none */
     uint8_t mcfg_bus_start, mcfg_bus_end;

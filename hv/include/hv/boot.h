@@ -11,6 +11,10 @@
 #define BOOT_MAX_RANGES  128U
 #define BOOT_MAX_MODULES 8U
 
+#define LOW_END  (1UL << 20) /* below: what a PC's firmware and dom0 need */
+#define FOUR_GIB (1UL << 32)
+#define E820_RAM 1U
+
 struct boot_range {
     uint64_t start, end; /* bytes, end exclusive */
     uint32_t type;       /* E820: 1 RAM, 2 reserved, 3 ACPI, 4 NVS, 5 unusable */

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <hv/lock.h>
-#include <hv/types.h>
 #include <xen/xen.h>
 
 struct vcpu;
@@ -11,6 +10,10 @@ struct vcpu;
 /* Rank CONTROL. Taken by spin_trylock() only: a holder may wait for another CPU to leave its guest, so
  * none may wait for the holder inside a hypercall. */
 extern struct spinlock control_lock;
+
+/* How a control operation begins: copies the structure of `size` bytes in, checks its version and the caller, and
+ * takes the lock. 0, -XEN_EFAULT, -XEN_EACCES, -XEN_EPERM, or HYPERCALL_RESTART while another CPU has the lock. */
+long control_begin(struct vcpu *v, void *op, size_t size, uint32_t version, uint64_t arg);
 
 /* A bitmap between us and a caller (struct xenctl_bitmap: bytes, lowest bit first). In: bits that the
  * caller does not give are 0, its bits beyond bit_count are dropped; bit_count is a multiple of 64. Out: bits

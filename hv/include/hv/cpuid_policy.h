@@ -7,12 +7,13 @@
 #pragma once
 
 #include <hv/arch/x86.h>
-#include <hv/types.h>
 #include <xen/xen.h>
 
 struct domain;
 struct vcpu;
 
+#define CPUID_EXT_BASE        0x80000000U
+#define CPUID_HYPERVISOR_BASE 0x40000000U
 #define CPUID_BASIC_COUNT   0xeU  /* leaves 0 - 0xd */
 #define CPUID_FEAT_COUNT    3U    /* subleaves of leaf 7 */
 #define CPUID_XSTATE_COUNT  10U   /* subleaves of leaf 0xd */
@@ -50,9 +51,6 @@ void cpuid_policy_free_domain(struct domain *d);
 /* Answers CPUID for v. */
 void cpuid_policy_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
 
-/* Whether d's policy has a feature: its number in xen/arch-x86/cpufeatureset.h. */
-bool cpuid_policy_has(const struct domain *d, unsigned feature);
-
 /* The policy as featureset words. */
 void cpuid_policy_featureset(const struct cpuid_policy *p, uint32_t words[CPUID_FEATURE_WORDS]);
 
@@ -80,11 +78,18 @@ int cpuid_policy_set(struct domain *d, const xen_cpuid_leaf_t *leaves, uint32_t 
                      const xen_msr_entry_t *msrs, uint32_t nr_msrs,
                      struct cpuid_policy_error *error);
 
-/* Shared by the two files: the register that holds featureset word n of a policy, NULL where none
- * does. */
+/* Shared by the two files. A word of a featureset: where CPUID has it, where a policy does, and its bits that are
+ * made at query time, whatever a policy says. */
+struct cpuid_feature_word {
+    uint32_t leaf, subleaf;
+    uint16_t offset; /* 0: in no policy */
+    uint32_t dynamic;
+};
+extern const struct cpuid_feature_word cpuid_feature_words[CPUID_FEATURE_WORDS];
+
+/* The register of a policy that holds featureset word n; NULL where none does. */
 uint32_t *cpuid_policy_feature_word(struct cpuid_policy *p, unsigned word);
+
 /* Makes a policy consistent after features were taken away: dependent features, state sizes,
  * limits. */
 void cpuid_policy_settle(struct cpuid_policy *p);
-/* Bits of a feature word that are made at query time, whatever a policy says. */
-uint32_t cpuid_policy_dynamic_bits(unsigned word);

@@ -12,7 +12,6 @@
 #include <hv/types.h>
 #include <xen/domctl.h>
 #include <xen/hvm/params.h>
-#include <xen/xen.h>
 
 struct vcpu;
 struct evtchn_ports;
@@ -111,6 +110,8 @@ struct domain *domain_get(domid_t domid);
 struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc);
 /* The first domain with a domid >= `domid` (for lists), with a reference; NULL at the end. */
 struct domain *domain_get_next(domid_t domid);
+/* The one after d, for which d's reference is dropped. */
+struct domain *domain_put_next(struct domain *d);
 void domain_ref(struct domain *d);
 void domain_put(struct domain *d);
 
@@ -154,3 +155,19 @@ void domain_latch_width(struct vcpu *v);
 
 /* vCPU n, or NULL. */
 struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id);
+
+/* The vCPU with the lowest number from `vcpu_id` on that has been made; NULL if there is none. */
+static inline struct vcpu *domain_vcpu_from(const struct domain *d, unsigned vcpu_id)
+{
+    while (vcpu_id < d->max_vcpus && d->vcpus[vcpu_id] == NULL) {
+        vcpu_id++;
+    }
+    return vcpu_id < d->max_vcpus ? d->vcpus[vcpu_id] : NULL;
+}
+
+#define for_each_vcpu(d, v)                                                                        \
+    for (struct vcpu *v = domain_vcpu_from(d, 0); v != NULL; v = domain_vcpu_from(d, v->id + 1))
+
+/* Every domain in the order of their domids, with a reference: who leaves the loop early has to drop it. */
+#define for_each_domain(d)                                                                         \
+    for (struct domain *d = domain_get_next(0); d != NULL; d = domain_put_next(d))

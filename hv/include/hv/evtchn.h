@@ -7,7 +7,6 @@
 #pragma once
 
 #include <hv/lock.h>
-#include <hv/types.h>
 #include <xen/event_channel.h>
 #include <xen/xen.h>
 

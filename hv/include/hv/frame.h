@@ -93,6 +93,12 @@ static inline bool frame_is_counted(mfn_t m)
     return mfn_valid(m) && (frame_of(m)->state == FRAME_GUEST || frame_of(m)->state == FRAME_SHARED);
 }
 
+/* Whether the frame is d's own RAM: nothing that it maps of others, nothing shared. */
+static inline bool frame_is_domains(mfn_t m, domid_t domid)
+{
+    return mfn_valid(m) && frame_of(m)->state == FRAME_GUEST && frame_of(m)->owner == domid;
+}
+
 /* dom0's identity-mapped RAM, boot only. carve: takes what is free of [start, end) out of the heap and makes it
  * d's, one reference a frame, contents as they are; returns how many. adopt: the same for one RESERVED
  * frame that never was the heap's (below 1 MiB); false if it is not. */
@@ -101,6 +107,13 @@ bool frame_adopt(struct domain *d, mfn_t m);
 
 /* Drops a reference. With the last one the frame is accounted back to its domain and freed. */
 void frame_put(mfn_t m);
+
+static inline void frame_put_any(mfn_t m) /* unless it is MFN_NONE */
+{
+    if (!mfn_is_none(m)) {
+        frame_put(m);
+    }
+}
 
 /* Free frames: all nodes or one. */
 uint64_t frame_free_count(unsigned node);

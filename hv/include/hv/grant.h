@@ -6,7 +6,6 @@
 #pragma once
 
 #include <hv/lock.h>
-#include <hv/types.h>
 #include <xen/grant_table.h>
 #include <xen/xen.h>
 
@@ -23,11 +22,10 @@ int grant_release_mappings(struct domain *d);
 /* Frees the table (the domain is unreachable by then, and all its frames unmapped by others). */
 void grant_free_domain(struct domain *d);
 
-/* Frame number idx of the shared (or with XENMAPIDX_grant_table_status, the status) frames, grown to
- * that index if limits allow, for XENMEM_add_to_physmap and acquire_resource. Takes a reference. 0
- * or -XEN_EINVAL / -XEN_ENOMEM. */
-int grant_get_shared_frame(struct domain *d, uint64_t idx, mfn_t *frame);
-int grant_get_status_frame(struct domain *d, uint64_t idx, mfn_t *frame);
+/* Shared frame number idx, or status frame, with a reference; the table grows to that index if limits allow. For
+ * XENMEM_add_to_physmap and acquire_resource. 0, -XEN_EINVAL or -XEN_ENOMEM. */
+int grant_get_frame(struct domain *d, uint64_t idx, bool is_status, mfn_t *frame);
+
 /* Number of frames now, and the limit. */
 void grant_frame_counts(struct domain *d, uint32_t *frames, uint32_t *max_frames, uint32_t *status_frames);
 

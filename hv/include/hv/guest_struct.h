@@ -10,6 +10,8 @@
  *   h  16 bits      w  32 bits      q  64 bits
  *   p  xen_ulong_t, xen_pfn_t or a handle: 64 bits, or 32 in a narrow caller
  *   |  the end, or the start, of a structure inside: aligned as p is
+ *
+ * NULL stands for a structure that is the same for every caller.
  */
 #pragma once
 
@@ -29,7 +31,6 @@ int guest_struct_out(struct vcpu *v, uint64_t linear, const void *s, size_t size
 
 /* The same for number i of an array of xen_ulong_t or xen_pfn_t. */
 int guest_ulong_in(struct vcpu *v, uint64_t *value, uint64_t array, uint64_t i);
-int guest_ulong_out(struct vcpu *v, uint64_t array, uint64_t i, uint64_t value);
 
 /* The narrow form of a structure, at most GUEST_NARROW_MAX bytes; returns its size. */
 #define GUEST_NARROW_MAX 64U

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <hv/guest_walk.h>
-#include <hv/types.h>
 
 #define GUEST_TLB_ENTRIES 8U
 

@@ -8,8 +8,7 @@
 #pragma once
 
 #include <hv/guest_copy.h>
-#include <hv/types.h>
-#include <xen/xen.h>
+#include <hv/vcpu.h>
 
 #ifndef XEN_ERRNO
 #define XEN_ERRNO(name, value) XEN_##name = (value),
@@ -18,8 +17,6 @@ enum xen_errno {
     XEN_ERESTART = 85, /* ours only: never seen by a guest */
 };
 #endif
-
-struct vcpu;
 
 #define HYPERCALL_RESTART (-(long)XEN_ERESTART)
 #define HYPERCALL_ARGS    5U /* in registers */

@@ -34,9 +34,5 @@ void mmio_write(struct vcpu *v, uint64_t gpa, unsigned size, uint64_t value);
 
 /* vdev/emulate.c. Emulates the instruction that faulted at gpa. bytes: instruction bytes if the CPU
  * gave them (decode assists), count 0 otherwise: then they are fetched. Advances RIP, or injects
- * what the instruction would raise. -XEN_ENOENT: no region there (reads all-ones, writes dropped is
- * the caller's choice by fallback == true). -XEN_EOPNOTSUPP: not an instruction that we emulate. */
-int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t count, bool fallback);
-
-/* Frees d's region table. */
-void mmio_free_domain(struct domain *d);
+ * what the instruction would raise. -XEN_EOPNOTSUPP: not an instruction that we emulate. */
+int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t count);

@@ -10,8 +10,8 @@
  */
 #pragma once
 
+#include <hv/frame.h>
 #include <hv/lock.h>
-#include <hv/types.h>
 
 struct domain;
 
@@ -38,7 +38,7 @@ struct p2m {
     uint64_t table_frames; /* frames the tables take; limited unless the devices are the domain's */
     uint64_t flush_gen;     /* bumped when translations were removed or weakened */
     uint64_t change_count;  /* entries that were changed or removed; protected by lock */
-    uint64_t highest_gfn;   /* highest RAM or shared gfn ever mapped */
+    uint64_t highest_gfn;   /* highest RAM or shared gfn ever mapped: XENMEM_maximum_gpfn */
     bool has_iommu;         /* devices translate through these tables */
 };
 
@@ -49,9 +49,7 @@ void p2m_free(struct domain *d);
 
 struct p2m_entry p2m_lookup(struct domain *d, gfn_t g);
 
-/* For a walk of many lookups and a copy: while the lock is held no frame that an entry names can go. */
-void p2m_lock(struct domain *d);
-void p2m_unlock(struct domain *d);
+/* For a walk of many lookups and a copy: while the p2m's lock is held no frame that an entry names can go. */
 struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g);
 
 /* Maps 2^order frames (4 KiB, 2 MiB or 1 GiB) at g, both aligned to it. The caller gives one
@@ -86,6 +84,3 @@ mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write);
 
 /* Removes every mapping, some work at a time: 0 when all are gone, -XEN_ERESTART to be called again. */
 int p2m_teardown(struct domain *d);
-
-/* Highest gfn ever mapped as RAM or shared (XENMEM_maximum_gpfn). */
-uint64_t p2m_highest_gfn(struct domain *d);

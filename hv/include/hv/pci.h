@@ -36,9 +36,6 @@ typedef uint16_t pci_bdf;
 #define PCI_MSIX_MASK_ALL (1u << 14)
 #define PCI_MSIX_ENABLE   (1u << 15)
 
-/* Maps ECAM, if the MCFG has it. Boot only. */
-void pci_init(void);
-
 /* size 1, 2 or 4, offset aligned to it and below 4096 (below 256 without ECAM: all-ones, dropped). */
 uint32_t pci_config_read(pci_bdf bdf, unsigned offset, unsigned size);
 void pci_config_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t value);

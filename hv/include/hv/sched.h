@@ -7,8 +7,6 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/bitmap.h>
-#include <hv/list.h>
-#include <hv/types.h>
 
 struct domain;
 struct vcpu;

@@ -2,7 +2,7 @@
 /* The freestanding memory and string functions (lib/string.c). */
 #pragma once
 
-#include <hv/types.h>
+#include <stddef.h>
 
 void *memcpy(void *dst, const void *src, size_t size);
 void *memmove(void *dst, const void *src, size_t size);

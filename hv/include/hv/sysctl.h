@@ -13,34 +13,24 @@
 
 struct vcpu;
 
+typedef long sysctl_fn(struct vcpu *v, struct xen_sysctl *op);
+
 /* sysctl_host.c: the machine */
-long sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_getcpuinfo(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_cputopoinfo(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_pcitopoinfo(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_availheap(struct vcpu *v, struct xen_sysctl *op);
+sysctl_fn sysctl_physinfo, sysctl_getcpuinfo, sysctl_cputopoinfo, sysctl_numainfo, sysctl_pcitopoinfo;
+sysctl_fn sysctl_availheap;
 
 /* sysctl_console.c: messages and debug keys */
-long sysctl_readconsole(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_debug_keys(struct vcpu *v, struct xen_sysctl *op);
+sysctl_fn sysctl_readconsole, sysctl_debug_keys;
 
 /* sysctl_trace.c: watching the host */
-long sysctl_tbuf_op(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_perfc_op(struct vcpu *v, struct xen_sysctl *op);
+sysctl_fn sysctl_tbuf_op, sysctl_perfc_op;
 
-/* sysctl_domains.c */
-long sysctl_getdomaininfolist(struct vcpu *v, struct xen_sysctl *op);
-/* Ours: the rest of a list that was interrupted. */
+/* sysctl_domains.c; its second function is ours: the rest of a list that was interrupted. */
 #define SYSCTL_getdomaininfolist_continue 31
-long sysctl_getdomaininfolist_continue(struct vcpu *v, struct xen_sysctl *op);
+sysctl_fn sysctl_getdomaininfolist, sysctl_getdomaininfolist_continue;
 
 /* sysctl_sched.c: the scheduler and the one CPU pool */
-long sysctl_sched_id(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_scheduler_op(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_cpupool_op(struct vcpu *v, struct xen_sysctl *op);
+sysctl_fn sysctl_sched_id, sysctl_scheduler_op, sysctl_cpupool_op;
 
 /* sysctl_cpu_policy.c */
-long sysctl_get_cpu_levelling_caps(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_get_cpu_featureset(struct vcpu *v, struct xen_sysctl *op);
-long sysctl_get_cpu_policy(struct vcpu *v, struct xen_sysctl *op);
+sysctl_fn sysctl_get_cpu_levelling_caps, sysctl_get_cpu_featureset, sysctl_get_cpu_policy;

@@ -37,5 +37,8 @@ void wallclock_set(uint64_t unix_ns_at_time_zero);
 /* Writes the vCPU's vcpu_time_info (and its secondary copy, if registered). Called when it is placed on
  * a CPU for the first time, when its vcpu_info moves, and after restore. */
 void time_update_vcpu(struct vcpu *v);
+/* Sets d's TSC apart from the host's, on all its vCPUs, which are off their CPUs. */
+void time_set_tsc_offset(struct domain *d, uint64_t offset);
+
 /* Writes shared_info's wall clock. */
 void time_update_wallclock(struct domain *d);

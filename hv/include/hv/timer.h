@@ -6,7 +6,6 @@
 #pragma once
 
 #include <hv/list.h>
-#include <hv/types.h>
 
 struct cpu;
 

@@ -6,8 +6,9 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
+
+#include <hv/string.h>
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  (1UL << PAGE_SHIFT)
@@ -71,6 +72,12 @@ static inline gfn_t gfn_add(gfn_t g, uint64_t count)
         __typeof__(b) max_b_ = (b);                                                                \
         max_a_ > max_b_ ? max_a_ : max_b_;                                                         \
     })
+
+/* The low 1 to 8 bytes of a value. */
+static inline uint64_t low_bytes(uint64_t value, unsigned size)
+{
+    return size < 8 ? value & ((1UL << (8 * size)) - 1) : value;
+}
 
 #define container_of(pointer, type, member)                                                        \
     ((type *)((char *)(pointer) - offsetof(type, member)))

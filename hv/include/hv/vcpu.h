@@ -6,17 +6,12 @@
 #pragma once
 
 #include <hv/arch/vcpu.h>
-#include <hv/bitmap.h>
-#include <hv/counters.h>
+#include <hv/domain.h>
 #include <hv/guest_tlb.h>
-#include <hv/lock.h>
 #include <hv/sched.h>
 #include <hv/timer.h>
-#include <hv/types.h>
 #include <xen/vcpu.h>
-#include <xen/xen.h>
 
-struct domain;
 
 /* Why a vCPU does not run. Bits of v->pause_flags, changed atomically; runnable only at 0. */
 enum vcpu_pause_flag {

@@ -59,13 +59,10 @@ uint64_t vlapic_base(const struct vcpu *v);
 /* Enabled by IA32_APIC_BASE and by the spurious-vector register: fixed interrupts are taken. */
 bool vlapic_is_enabled(const struct vcpu *v);
 
-/* HVM context records (vdev/vlapic_save.c), of a vCPU that is off its CPU. LAPIC comes before LAPIC_REGS. */
-struct hvm_hw_lapic;
-struct hvm_hw_lapic_regs;
-void vlapic_save(const struct vcpu *v, struct hvm_hw_lapic *lapic);
-void vlapic_save_regs(struct vcpu *v, struct hvm_hw_lapic_regs *regs);
-/* Whether it is a base that an APIC here can have. */
-bool vlapic_check(const struct hvm_hw_lapic *lapic);
-void vlapic_load(struct vcpu *v, const struct hvm_hw_lapic *lapic);
-/* Any contents do: what a guest could not have written is left out. */
-void vlapic_load_regs(struct vcpu *v, const struct hvm_hw_lapic_regs *regs);
+/* HVM context records (vdev/vlapic_save.c), in the form of hv/arch/context.h: hvm_hw_lapic, which comes first, and
+ * hvm_hw_lapic_regs, of which any contents do: what a guest could not have written is left out. */
+uint32_t vlapic_save(struct vcpu *v, uint64_t now_tsc, void *body);
+bool vlapic_check(const void *body, uint32_t length);
+void vlapic_load(struct vcpu *v, const void *body, uint32_t length);
+uint32_t vlapic_save_regs(struct vcpu *v, uint64_t now_tsc, void *body);
+void vlapic_load_regs(struct vcpu *v, const void *body, uint32_t length);

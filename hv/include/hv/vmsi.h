@@ -7,7 +7,6 @@
 #pragma once
 
 #include <hv/pci.h>
-#include <hv/types.h>
 
 struct domain;
 

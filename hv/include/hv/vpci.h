@@ -6,7 +6,6 @@
 #pragma once
 
 #include <hv/pci.h>
-#include <hv/types.h>
 
 struct domain;
 struct vcpu;

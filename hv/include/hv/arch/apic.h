@@ -6,8 +6,8 @@
 
 /* Finds the mode, enables the boot CPU's APIC, calibrates its timer. */
 void lapic_init(void);
-/* Enables a secondary CPU's APIC in the same mode. */
-void lapic_init_secondary(void);
+/* Enables this CPU's APIC in that mode. */
+void lapic_enable(void);
 
 void lapic_eoi(void);
 bool lapic_is_x2apic(void);

@@ -15,22 +15,27 @@ struct vcpu;
 /* CPUID 1, EAX of this host, for the header record. */
 uint32_t arch_cpu_signature(void);
 
-/* Registers. now_tsc: host TSC that all vCPUs of one context are saved at. */
-void arch_vcpu_save(const struct vcpu *v, uint64_t now_tsc, struct hvm_hw_cpu *cpu);
-bool arch_vcpu_check(const struct hvm_hw_cpu *cpu);
-/* Does not touch the TSC: that is the domain's (arch_vcpu_set_tsc_offset). */
-void arch_vcpu_load(struct vcpu *v, const struct hvm_hw_cpu *cpu);
+/* How a record is saved, which returns its length, 0 if there is nothing to save (now_tsc: the host TSC that all
+ * vCPUs of one context are saved at); checked; and loaded, once it was found right. */
+typedef uint32_t hvm_record_save_fn(struct vcpu *v, uint64_t now_tsc, void *body);
+typedef bool hvm_record_check_fn(const void *body, uint32_t length);
+typedef void hvm_record_load_fn(struct vcpu *v, const void *body, uint32_t length);
+
+/* Registers: hvm_hw_cpu. Load does not touch the TSC: that is the domain's (time_set_tsc_offset()). */
+hvm_record_save_fn arch_vcpu_save;
+hvm_record_check_fn arch_vcpu_check;
+hvm_record_load_fn arch_vcpu_load;
+
 /* Takes over the domain's tsc_offset. */
 void arch_vcpu_set_tsc_offset(struct vcpu *v);
 
-/* Memory types. There are no MTRRs to set, only the PAT. */
-void arch_vcpu_save_mtrr(const struct vcpu *v, struct hvm_hw_mtrr *mtrr);
-bool arch_vcpu_check_mtrr(const struct hvm_hw_mtrr *mtrr);
-void arch_vcpu_load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *mtrr);
+/* Memory types: hvm_hw_mtrr. There are no MTRRs to set, only the PAT. */
+hvm_record_save_fn arch_vcpu_save_mtrr;
+hvm_record_check_fn arch_vcpu_check_mtrr;
+hvm_record_load_fn arch_vcpu_load_mtrr;
 
-/* XSAVE state: the record is hvm_hw_cpu_xsave, its save area `size` bytes long in all; 0 without
- * XSAVE. */
+/* XSAVE state: hvm_hw_cpu_xsave, with its save area so long in all; 0 without XSAVE. */
 size_t arch_vcpu_xsave_size(void);
-void arch_vcpu_save_xsave(const struct vcpu *v, struct hvm_hw_cpu_xsave *xsave);
-bool arch_vcpu_check_xsave(const struct hvm_hw_cpu_xsave *xsave, size_t size);
-void arch_vcpu_load_xsave(struct vcpu *v, const struct hvm_hw_cpu_xsave *xsave, size_t size);
+hvm_record_save_fn arch_vcpu_save_xsave;
+hvm_record_check_fn arch_vcpu_check_xsave;
+hvm_record_load_fn arch_vcpu_load_xsave;

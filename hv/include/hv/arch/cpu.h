@@ -9,7 +9,6 @@
 #include <hv/counters.h>
 #include <hv/list.h>
 #include <hv/lock.h>
-#include <hv/types.h>
 
 #define CPU_STACK_SIZE 32768UL /* STACK_STRIDE of hv/arch/layout.h */
 #define MAX_CPUS       256U

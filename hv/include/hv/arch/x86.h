@@ -61,6 +61,12 @@
 #define EXC_AC 17
 #define EXC_MC 18
 
+/* Whether four levels of page tables can translate the address: bits 63:48 are as bit 47. */
+static inline bool x86_is_canonical(uint64_t linear)
+{
+    return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
+}
+
 struct cpuid_regs {
     uint32_t eax, ebx, ecx, edx;
 };
@@ -103,16 +109,6 @@ static inline void x86_out8(uint16_t port, uint8_t value)
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
 }
 
-static inline void x86_out16(uint16_t port, uint16_t value)
-{
-    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static inline void x86_out32(uint16_t port, uint32_t value)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
 static inline uint8_t x86_in8(uint16_t port)
 {
     uint8_t value;
@@ -121,65 +117,39 @@ static inline uint8_t x86_in8(uint16_t port)
     return value;
 }
 
-static inline uint16_t x86_in16(uint16_t port)
+/* The same with 1, 2 or 4 bytes. */
+static inline void x86_out(uint16_t port, unsigned size, uint32_t value)
 {
-    uint16_t value;
-
-    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
+    if (size == 1) {
+        x86_out8(port, (uint8_t)value);
+    } else if (size == 2) {
+        __asm__ volatile("outw %0, %1" : : "a"((uint16_t)value), "Nd"(port));
+    } else {
+        __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+    }
 }
 
-static inline uint32_t x86_in32(uint16_t port)
+static inline uint32_t x86_in(uint16_t port, unsigned size)
 {
     uint32_t value;
+    uint16_t word;
 
+    if (size == 1) {
+        return x86_in8(port);
+    }
+    if (size == 2) {
+        __asm__ volatile("inw %1, %0" : "=a"(word) : "Nd"(port));
+        return word;
+    }
     __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
     return value;
 }
 
-static inline uint64_t x86_read_cr0(void)
-{
-    uint64_t value;
-
-    __asm__ volatile("mov %%cr0, %0" : "=r"(value));
-    return value;
-}
-
-static inline uint64_t x86_read_cr2(void)
-{
-    uint64_t value;
-
-    __asm__ volatile("mov %%cr2, %0" : "=r"(value));
-    return value;
-}
-
-static inline uint64_t x86_read_cr3(void)
-{
-    uint64_t value;
-
-    __asm__ volatile("mov %%cr3, %0" : "=r"(value));
-    return value;
-}
-
-static inline uint64_t x86_read_cr4(void)
-{
-    uint64_t value;
-
-    __asm__ volatile("mov %%cr4, %0" : "=r"(value));
-    return value;
-}
-
-static inline void x86_write_cr0(uint64_t value)
-{
-    __asm__ volatile("mov %0, %%cr0" : : "r"(value) : "memory");
-}
-
-static inline void x86_write_cr3(uint64_t value)
-{
-    __asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
-}
-
-static inline void x86_write_cr4(uint64_t value)
-{
-    __asm__ volatile("mov %0, %%cr4" : : "r"(value) : "memory");
-}
+/* Control register n. */
+#define x86_read_cr(n)                                                                             \
+    ({                                                                                             \
+        uint64_t cr_value_;                                                                        \
+        __asm__ volatile("mov %%cr" #n ", %0" : "=r"(cr_value_));                                  \
+        cr_value_;                                                                                 \
+    })
+#define x86_write_cr(n, value) __asm__ volatile("mov %0, %%cr" #n : : "r"((uint64_t)(value)) : "memory")
