@@ -29,6 +29,17 @@ static void xsetbv(uint64_t value)
     __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
 }
 
+/* Not every processor exits at XSETBV: QEMU 7.2's does not. */
+void fpu_read_xcr0(struct vcpu *v)
+{
+    uint32_t low, high;
+
+    if (host_xcr0 != 0) {
+        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        v->arch.xcr0 = (uint64_t)high << 32 | low;
+    }
+}
+
 void fpu_init_cpu(void)
 {
     struct cpuid_regs features = x86_cpuid(1, 0);
@@ -61,6 +72,7 @@ int fpu_init_vcpu(struct vcpu *v)
 void fpu_save(struct vcpu *v)
 {
     if (host_xcr0 != 0) {
+        fpu_read_xcr0(v);
         xsetbv(host_xcr0);
         __asm__ volatile("xsave64 (%0)"
                          :

@@ -81,6 +81,8 @@ void fpu_restore(struct vcpu *v);
 uint64_t fpu_supported_xcr0(void);
 /* v is loaded on this CPU; the value was checked. */
 void fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
+/* Takes the XCR0 of the vCPU that is loaded here from the processor. */
+void fpu_read_xcr0(struct vcpu *v);
 
 /* context.c: whether the processor takes this PAT. */
 bool svm_pat_is_valid(uint64_t pat);
