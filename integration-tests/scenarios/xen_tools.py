@@ -7,6 +7,7 @@ systemd units' order.
 """
 
 import json
+import re
 
 from lib.check import check, wait_for
 
@@ -103,3 +104,14 @@ def test_both_see_each_other(host):
     check(managed(host) == {"Domain-0": False, "bynether": True, "idle": False}, managed(host))
     host.shell("xl destroy idle")
     check(sorted(domains(host)) == ["Domain-0", "bynether"], domains(host))
+
+
+def test_tracing(host):
+    """What happens is seen while it goes on: the trace rings, emptied by xentrace, and the counters."""
+    host.shell("xenperf -r")
+    host.shell("xentrace -D -T 3 /tmp/trace", timeout_s=120)
+    summary = host.shell("xenalyze --svm-mode --summary /tmp/trace", timeout_s=240)
+    check("VMEXIT_VMMCALL" in summary and "|-- Domain 0 --|" in summary, summary[-3000:])
+    counters = host.shell("xenperf")
+    total = re.search(r"^vmexits\s+T=\s*(\d+)", counters, re.M)
+    check(total and int(total.group(1)) > 100, f"exits since the reset: {counters[:2000]}")
