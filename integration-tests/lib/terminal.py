@@ -33,12 +33,13 @@ class Terminal:
         check(status == 200 and answer["acceptedBytes"] == len(text), f"typing {text!r}: {status} {answer}")
 
     def log_in(self, user, password, timeout_s):
-        """Waits for the login prompt and answers it; the shell's prompt has come when it returns."""
-        self.wait(r"login: \Z", timeout_s)
+        """Waits for the login prompt, answers it, and keeps the kernel's messages away from what follows."""
+        self.wait(r"^\S+ login: ", timeout_s)
         self.type(f"{user}\r")
-        self.wait(r"Password: \Z", 60)
+        self.wait(r"^Password: ", 60)
         self.type(f"{password}\r")
-        self.wait(r"# \Z", 60)
+        self.wait(rf"{user}@\S+:~# ", 60)
+        self.shell("dmesg -n 1")
 
     def run(self, script, timeout_s=60):
         """Runs a line of shell: (exit code, output)."""

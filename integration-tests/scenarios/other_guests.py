@@ -21,8 +21,9 @@ def fresh_disk(host):
 
 def use(host, guest, kernel, vcpus):
     """What any guest can do: it runs this kernel, reads and writes its disk, is reached, and shuts down."""
-    check(kernel in guest.shell("uname -r"), f"the kernel is {guest.shell('uname -r')}")
-    check(guest.shell("nproc") == str(vcpus), f"it has {guest.shell('nproc')} vCPUs")
+    release, processors = guest.shell("uname -r; nproc").split()
+    check(kernel in release, f"its kernel is {release}")
+    check(processors == str(vcpus), f"it has {processors} vCPUs")
     check("hello from the disk" in guest.page(), "it did not read its disk")
     sums = guest.shell("cd /data; dd if=/dev/urandom of=blob bs=1M count=8 2>/dev/null; sha256sum <blob; sync; "
                        "echo 3 >/proc/sys/vm/drop_caches; sha256sum <blob").splitlines()
@@ -34,9 +35,14 @@ def use(host, guest, kernel, vcpus):
     return f"userspace after {guest.ready_s:.1f} s"
 
 
-def boot_kernel(host, name, vcpus=1, memory_mib=256):
-    guest = host.create_guest(f"{name}-{vcpus}", memory_mib=memory_mib, vcpus=vcpus, disk=fresh_disk(host),
-                              kernel=f"{IMAGES}/{name}/vmlinuz", initrd=f"{IMAGES}/{name}/initrd.img")
+def kernel_guest(host, name, vcpus=1, memory_mib=256):
+    return Guest(host, f"{name}-{vcpus}", memory_mib=memory_mib, vcpus=vcpus, disk=fresh_disk(host),
+                 kernel=f"{IMAGES}/{name}/vmlinuz", initrd=f"{IMAGES}/{name}/initrd.img")
+
+
+def boot(host, guest):
+    host.guests.append(guest)
+    guest.create()
     guest.wait_ready(timeout_s=600)
     return guest
 
@@ -44,28 +50,35 @@ def boot_kernel(host, name, vcpus=1, memory_mib=256):
 def test_cloud_kernel(host):
     """Debian's kernel for virtual machines."""
     host.wait_agent()
-    return use(host, boot_kernel(host, "cloud"), "-cloud-amd64", 1)
+    return use(host, boot(host, kernel_guest(host, "cloud")), "-cloud-amd64", 1)
 
 
 def test_backports_kernel(host):
     """The kernel of the next Debian."""
     host.wait_agent()
-    return use(host, boot_kernel(host, "backports"), "6.12.", 1)
+    return use(host, boot(host, kernel_guest(host, "backports")), "6.12.", 1)
 
 
 def test_backports_kernel_eight_vcpus(host):
+    """A guest with more of everything: each vCPU works, so do the second disk and the second network."""
     host.wait_agent()
-    guest = boot_kernel(host, "backports", vcpus=8, memory_mib=1024)
+    guest = kernel_guest(host, "backports", vcpus=8, memory_mib=1024)
+    guest.config["disks"].append({"target": "xvdb", "path": f"{IMAGES}/grub.img", "readonly": True})
+    guest.config["nics"].append({"mac": "00:16:3e:00:01:00", "bridge": "br0"})
+    boot(host, guest)
     for number in range(8):
         guest.shell(f"taskset -c {number} sh -c 'n=0; while [ $n -lt 1000 ]; do n=$((n+1)); done'")
+    check(guest.shell("mount -o ro -t ext4 /dev/xvdb1 /mnt && cat /mnt/hello.txt") == "hello from the disk", "xvdb")
+    check(guest.run("dd if=/dev/zero of=/dev/xvdb bs=512 count=1 conv=fsync")[0] != 0, "a read-only disk was written to")
+    guest.shell("ip addr add 10.78.0.2/24 dev eth1 && ip link set eth1 up")
+    host.shell("ip addr add 10.78.0.1/24 dev br0; ping -c 3 -W 10 10.78.0.2 && ip addr del 10.78.0.1/24 dev br0")
     return use(host, guest, "6.12.", 8)
 
 
 def test_grub(host):
     """GRUB as the guest's kernel: it finds configuration, kernel and initrd on the guest's disk, each time."""
     host.wait_agent()
-    guest = host.create_guest("grub", kernel=f"{IMAGES}/grub-pvh.bin", initrd=None, disk=f"{IMAGES}/grub.img")
-    guest.wait_ready(timeout_s=600)
+    guest = boot(host, Guest(host, "grub", kernel=f"{IMAGES}/grub-pvh.bin", initrd=None, disk=f"{IMAGES}/grub.img"))
     check("Welcome to GRUB" in guest.console(), "GRUB did not speak on the console")
     check("BOOT_IMAGE=/boot/vmlinuz" in guest.shell("cat /proc/cmdline"), "it was not GRUB that started the kernel")
     guest.shell("echo before >/data/mark")
@@ -85,7 +98,8 @@ def test_full_debian(host):
                f"--disk target=xvda,path={disk} --nic bridge=br0 --start")
     terminal = Terminal(guest)
     terminal.log_in("root", "nether", timeout_s=600)
-    check(terminal.shell("systemctl is-system-running --wait", 300) == "running", terminal.run("systemctl --failed"))
+    state = terminal.run("systemctl is-system-running --wait; systemctl --failed --no-legend", 600)[1]
+    check(state == "running", f"the system is {state}")
     took = terminal.shell("systemd-analyze | head -1")
 
     check("Hello from Debian" in host.shell("curl -sS http://10.77.0.150/"), "its web server does not answer")

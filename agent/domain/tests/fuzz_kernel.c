@@ -4,6 +4,7 @@
  * segments inside the file, in order, apart from each other; and a place for them in a guest.
  */
 #include <elf.h>
+#include <lz4.h>
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -189,6 +190,14 @@ static size_t make_bzimage(uint8_t *out, enum unpack_format format)
         length = ZSTD_compress(payload, 2048, elf, elf_size, 1);
         put_u32(payload + length, (uint32_t)elf_size);
         length += 4;
+    } else if (format == UNPACK_LZ4) {
+        int block = LZ4_compress_default((const char *)elf, (char *)payload + 8, (int)elf_size, 2048);
+
+        fuzz_check(block > 0);
+        put_u32(payload, 0x184c2102);
+        put_u32(payload + 4, (uint32_t)block);
+        put_u32(payload + 8 + block, (uint32_t)elf_size);
+        length = (size_t)block + 12;
     } else {
         memcpy(payload, elf, elf_size);
         length = elf_size;
@@ -211,6 +220,8 @@ size_t fuzz_seed(size_t index, uint8_t *out, size_t room)
         return make_bzimage(out, UNPACK_ZSTD);
     case 4:
         return make_bzimage(out, UNPACK_NONE);
+    case 5:
+        return make_bzimage(out, UNPACK_LZ4);
     default:
         return 0;
     }
