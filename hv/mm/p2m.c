@@ -40,7 +40,7 @@
 
 /* What is done under the lock at once: leaves, and frames to be dropped after it. */
 #define REMOVE_BATCH 64U
-#define REMOVE_COST  4096U
+#define REMOVE_COST  1024U
 #define TABLE_COST   64U /* freeing a table, in frames dropped */
 
 /* What a removal took out, to be dropped after the flush and without the lock: the last reference
