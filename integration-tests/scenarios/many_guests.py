@@ -27,6 +27,16 @@ def small_guest(host, name, kernel):
     return guest
 
 
+def make_disk(host, name):
+    host.shell(f"cp /var/lib/nether/images/disk.img {DISK.format(name)}")
+
+
+def give_devices(guest):
+    """A disk and a network interface; the small guest leaves them alone."""
+    guest.config["disks"] = [{"target": "xvda", "path": DISK.format("small")}]
+    guest.config["nics"] = [{"bridge": "br0"}]
+
+
 def start(guest):
     """Made and started in one request."""
     guest.asked_at = time.monotonic()
@@ -46,6 +56,8 @@ def test_sixteen_at_once(host):
     host.wait_agent()
     kernel = host.push_guest_kernel("answer")
     first = small_guest(host, "first", kernel)
+    make_disk(host, "small")
+    give_devices(first)
     start(first)
     ask(first, "warm-up")
     first.delete()
@@ -54,7 +66,7 @@ def test_sixteen_at_once(host):
     began = time.monotonic()
     linux, small = [], []
     for number in range(LINUX):
-        host.shell(f"cp /var/lib/nether/images/disk.img {DISK.format(number)}")
+        make_disk(host, number)
         guest = Guest(host, f"linux-{number}", memory_mib=128, number=110 + number, disk=DISK.format(number))
         host.guests.append(guest)
         linux.append(guest)
@@ -87,13 +99,12 @@ def test_five_hundred_cycles(host):
     """The small guest; each fifth has a disk and a network interface."""
     host.wait_agent()
     kernel = host.push_guest_kernel("answer")
-    host.shell(f"cp /var/lib/nether/images/disk.img {DISK.format('cycles')}")
+    make_disk(host, "small")
 
     def cycle(number):
         guest = small_guest(host, f"cycle-{number}", kernel)
         if number % 5 == 0:
-            guest.config["disks"] = [{"target": "xvda", "path": DISK.format("cycles")}]
-            guest.config["nics"] = [{"bridge": "br0"}]
+            give_devices(guest)
         start(guest)
         host.guests.remove(guest)
         host.change("DELETE", f"/domains/{guest.name}?force=1")
