@@ -28,6 +28,7 @@ DISK = "/var/lib/nether/kills-{}.img"
 ANSWER_S = 300  # for anything that must go on: minutes, for a busy machine in emulation
 
 # Reads when to kill, a line each time: so many microseconds after the daemon's "start", or after it is "ready" again.
+# Looking for the new process must not cost what the daemons need: it is the next child of the shell that keeps it.
 KILLER = """
 is_ready() {{
     case {daemon} in
@@ -35,11 +36,16 @@ is_ready() {{
     nether-stored) xenstore-exists /local 2>/dev/null ;;
     esac
 }}
-next() {{ until pid=$(pidof {daemon}) && [ "$pid" != "$old" ]; do usleep 20000; done; }}
-old=; kills=0
+old=$(pidof {daemon})
+keeper=$(awk '/^PPid/ {{print $2}}' /proc/$old/status)
+next() {{
+    while pid= name=; read -r pid rest </proc/$keeper/task/$keeper/children; [ -n "$pid" ] && [ "$pid" != "$old" ] &&
+        read -r name </proc/$pid/comm; [ "$name" != {daemon} ]; do usleep 50000; done
+}}
+kills=0 pid=$old
 while read -r moment delay; do
-    next
-    [ $moment = start ] || until is_ready; do usleep 20000; done
+    [ $kills = 0 ] || next
+    [ $moment = start ] || until is_ready; do usleep 100000; done
     usleep $delay
     kill -9 $pid && kills=$((kills + 1))
     old=$pid
@@ -65,8 +71,8 @@ echo $n >/run/stopped
 
 
 def moments(rng, count):
-    """So many moments: a third while the daemon starts, the others in the middle of what it does, some after a while."""
-    return [f"start {int(rng.uniform(0, 3e5))}" if rng.random() < 1 / 3 else
+    """So many moments: half while the daemon starts, the others in the middle of what it does, some after a while."""
+    return [f"start {int(rng.uniform(0, 5e5))}" if rng.random() < 1 / 2 else
             f"ready {int(rng.uniform(0, rng.choice([5e5, 15e5, 6e6])))}" for _ in range(count)]
 
 
