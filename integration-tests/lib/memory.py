@@ -28,7 +28,8 @@ class Memory:
         # unquoted, the name's first stroke would be a division
         answer = host.monitor("pmemsave", "0", hex(size_mib << 20), f'"{path}"')
         check(not answer, f"pmemsave: {answer}")
-        wait_for("QEMU has written the memory down", lambda: path.exists() and path.stat().st_size == size_mib << 20, 300)
+        wait_for("QEMU has written the memory down",
+                 lambda: path.exists() and path.stat().st_size == size_mib << 20, 300)
         host.monitor("cont")
         wait_for("the host goes on", lambda: "running" in host.monitor("info", "status"), 60)
         with open(path, "rb") as file:
@@ -96,8 +97,8 @@ class Memory:
             if entry >> 9 & 7:
                 self.walk(entry & ADDRESS, entry >> 9 & 7, at, leaves)
             else:
-                first = (entry & ADDRESS) // PAGE
-                leaves.update(zip(range(at, at + (1 << 9 * (level - 1))), range(first, first + (1 << 9 * (level - 1)))))
+                first, count = (entry & ADDRESS) // PAGE, 1 << 9 * (level - 1)
+                leaves.update(zip(range(at, at + count), range(first, first + count)))
 
     def of_state(self, state):
         """The frames in this state."""

@@ -115,7 +115,8 @@ static uint64_t own_frame(void)
 
     if (frame == 0) {
         pagemap = open("/proc/self/pagemap", O_RDONLY);
-        if (pagemap < 0 || pread(pagemap, &frame, sizeof(frame), (off_t)((uintptr_t)page / PAGE * 8)) != sizeof(frame)) {
+        if (pagemap < 0 ||
+            pread(pagemap, &frame, sizeof(frame), (off_t)((uintptr_t)page / PAGE * 8)) != sizeof(frame)) {
             perror("pagemap");
             exit(1);
         }
@@ -163,7 +164,8 @@ static bool by_granted_copy(uint64_t frame, unsigned with)
 
 static bool by_granted_map(uint64_t frame, unsigned with)
 {
-    struct gnttab_map_grant_ref map = {.host_addr = SCRATCH * PAGE, .flags = GNTMAP_host_map, .ref = GRANT, .dom = helper};
+    struct gnttab_map_grant_ref map = {
+        .host_addr = SCRATCH * PAGE, .flags = GNTMAP_host_map, .ref = GRANT, .dom = helper};
     struct gnttab_unmap_grant_ref unmap = {.host_addr = SCRATCH * PAGE};
 
     (void)with;
@@ -189,10 +191,13 @@ static bool by_device_permission(uint64_t frame, unsigned with)
 
 static bool by_device_mapping(uint64_t frame, unsigned with)
 {
-    struct xen_domctl op = {.u.memory_mapping = {
-                                .first_gfn = SCRATCH, .first_mfn = frame, .nr_mfns = 1, .add_mapping = DPCI_ADD_MAPPING}};
+    struct xen_domctl op = {0};
 
     (void)with;
+    op.u.memory_mapping.first_gfn = SCRATCH;
+    op.u.memory_mapping.first_mfn = frame;
+    op.u.memory_mapping.nr_mfns = 1;
+    op.u.memory_mapping.add_mapping = DPCI_ADD_MAPPING;
     return domctl(&op, XEN_DOMCTL_memory_mapping, helper) == 0;
 }
 
@@ -275,9 +280,9 @@ static void make_helper(void)
 /* The same ways, where they must lead somewhere. */
 static void try_controls(void)
 {
-    unsigned reached = by_foreign_map(own_frame(), 0) + by_foreign_map(0, helper) + by_copy_from(own_frame(), DOMID_SELF) +
-                       by_copy_to(own_frame(), DOMID_SELF) + by_granted_copy(0, 0) + by_granted_map(0, 0) +
-                       by_resource(0, helper) + by_move(0, helper);
+    unsigned reached = by_foreign_map(own_frame(), 0) + by_foreign_map(0, helper) +
+                       by_copy_from(own_frame(), DOMID_SELF) + by_copy_to(own_frame(), DOMID_SELF) +
+                       by_granted_copy(0, 0) + by_granted_map(0, 0) + by_resource(0, helper) + by_move(0, helper);
 
     printf("controls: 8 tried, %u reached, first 0\n", reached);
 }

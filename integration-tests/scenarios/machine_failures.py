@@ -188,7 +188,8 @@ def test_full_disk_under_the_agent(host):
     witness.check_untouched(is_disk_fine=False)
     host.run("kill -9 $(pidof netherd)")
     host.wait_agent()
-    check(witness.guest.state() == "running", f"an agent started on a full disk says that it is {witness.guest.state()}")
+    state = witness.guest.state()
+    check(state == "running", f"an agent that was started on a full disk says that the guest is {state}")
 
     host.shell(f"rm -r {DATA}/fill")
     witness.daemons = [host.shell(f"pidof {daemon}") for daemon in DAEMONS]
@@ -197,8 +198,8 @@ def test_full_disk_under_the_agent(host):
     guest = host.create_guest("afterwards", number=121, memory_mib=128)
     guest.wait_ready()
     witness.check_untouched()
-    left = [d["config"]["name"] for d in host.request("GET", "/domains")["domains"] if "refused" in d["config"]["name"]]
-    check(not left, f"left are {left}")
+    names = [domain["config"]["name"] for domain in host.request("GET", "/domains")["domains"]]
+    check(not [name for name in names if name.startswith("refused")], f"domains are {names}")
     return f"refused at the {len(refusals)}. change: {answer['detail']}"
 
 

@@ -79,7 +79,8 @@ def test_what_a_dead_guest_wrote(host):
     left = [check_nobody_has_it(host, secret, "right after its end")]
     free_mib = host.free_memory_bytes() >> 20
     size_mib = (free_mib - 64) // 3
-    scanners = [secrets_guest(host, f"scanner-{number}", f"secrets.scan={secret.hex()}", size_mib) for number in range(3)]
+    scanners = [secrets_guest(host, f"scanner-{number}", f"secrets.scan={secret.hex()}", size_mib)
+                for number in range(3)]
     left.append(check_nobody_has_it(host, secret, "while other guests look for it"))
     pages = 0
     for scanner in scanners:
@@ -96,8 +97,8 @@ def test_what_a_dead_guest_wrote(host):
     def is_scrubbed():
         before = len(host.serial_log())
         host.shell(f"{host.program('debug_key')} m")
-        answer = wait_for("the hypervisor's view of memory",
-                          lambda: re.search(r"heap: .* (\d+) of them to be scrubbed\r?\n", host.serial_log()[before:]), 30)
+        line = re.compile(r"heap: .* (\d+) of them to be scrubbed\n")
+        answer = wait_for("the hypervisor's view of memory", lambda: line.search(host.serial_log()[before:]), 30)
         return answer.group(1) == "0"
 
     wait_for("all free memory is scrubbed", is_scrubbed, SCAN_S)
@@ -105,8 +106,8 @@ def test_what_a_dead_guest_wrote(host):
     found = memory.frames_with(secret)
     memory.close()
     check(not found, f"the secret is still there: {where(found)}")
-    return (f"{kinds[GUEST]} pages of RAM and {kinds[SHARED]} shared ones filled; in free frames {left[0]} after the end, "
-            f"{left[1]} when others began, {left[2]} when they had all; {pages} pages given to others and looked at")
+    return (f"{kinds[GUEST]} pages of RAM and {kinds[SHARED]} shared ones filled; in free frames {left[0]} after its end, "
+            f"{left[1]} when others began, {left[2]} when they had all; {pages} pages of others looked at")
 
 
 def test_hypervisor_memory_is_out_of_reach(host):

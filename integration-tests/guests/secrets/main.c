@@ -116,7 +116,8 @@ static void fill(uint64_t start, uint64_t end)
 
 static void fill_ram(const struct range *range)
 {
-    uint64_t image_start = (uintptr_t)guest_start, image_end = ((uintptr_t)guest_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    uint64_t image_start = (uintptr_t)guest_start;
+    uint64_t image_end = ((uintptr_t)guest_end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
 
     if (image_start >= range->start && image_end <= range->end) {
         fill(range->start, image_start);
