@@ -38,13 +38,15 @@ static void print_memory_map(void)
     }
 }
 
-/* Registers that the hypervisor works with, or that could be made to send any interrupt (the HPET).
- * Those that dom0 sees are emulated for it. */
+#define INTERRUPT_MESSAGES_SIZE (1UL << 20) /* FEEx_xxxx, of which the local APIC is the first page */
+
+/* Registers that the hypervisor works with, or that could be made to send any interrupt: the HPET, and the addresses
+ * where a write is an interrupt message. Those that dom0 sees are emulated for it. */
 static void keep_own_registers(void)
 {
     uint64_t buses = acpi_info.mcfg_bus_end + 1u - acpi_info.mcfg_bus_start;
 
-    machine_map_keep(acpi_info.lapic_paddr, PAGE_SIZE);
+    machine_map_keep(acpi_info.lapic_paddr, INTERRUPT_MESSAGES_SIZE);
     if (acpi_info.hpet_paddr != 0) {
         machine_map_keep(acpi_info.hpet_paddr, PAGE_SIZE);
     }

@@ -296,6 +296,9 @@ void sched_set_affinity(struct vcpu *v, const unsigned long *hard, const unsigne
 
 void sched_released(struct vcpu *v)
 {
+    struct domain *d = v->domain;
+
+    domain_ref(d); /* who waited for v to leave may free both as soon as it has */
     /* Others may have passed it over in the queue while its registers were here. */
     __atomic_store_n(&v->running_on, -1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&v->sched.is_queued, __ATOMIC_SEQ_CST)) {
@@ -306,8 +309,9 @@ void sched_released(struct vcpu *v)
         spin_unlock(&runq.lock);
     }
     if (vcpu_has_flag(v, VCPU_IN_SHUTDOWN)) {
-        domain_check_shutdown(v->domain);
+        domain_check_shutdown(d);
     }
+    domain_put(d);
 }
 
 /* Charges the current vCPU for the time since it was last looked at. */

@@ -13,6 +13,7 @@ void timer_init(struct timer *t, void (*fire)(void *data), void *data)
     t->fire = fire;
     t->data = data;
     t->is_queued = false;
+    t->firing = 0;
 }
 
 void timer_init_cpu(struct cpu *c)
@@ -77,14 +78,12 @@ void timer_set(struct timer *t, uint64_t deadline_ns)
 
 void timer_stop(struct timer *t)
 {
-    struct cpu *own = this_cpu();
-
     for (;;) {
-        struct cpu *c = cpus[READ_ONCE(t->cpu)];
-
         dequeue(t);
-        /* Its callback may be running on its CPU, which never waits for us: it runs to completion. */
-        if (c == NULL || c == own || READ_ONCE(c->firing) != t) {
+        /* A callback that runs never waits for us: it runs to completion. It may have set t again before its end,
+         * and another CPU may have done so meanwhile, so that t->cpu does not tell where it runs. */
+        if (__atomic_load_n(&t->firing, __ATOMIC_ACQUIRE) == (this_cpu()->firing == t) &&
+            !READ_ONCE(t->is_queued)) {
             return;
         }
         cpu_relax();
@@ -100,7 +99,8 @@ static struct timer *take_due(struct cpu *c, uint64_t now)
     if (!list_is_empty(&c->timers)) {
         t = container_of(c->timers.next, struct timer, link);
         if (t->deadline_ns <= now) {
-            WRITE_ONCE(c->firing, t);
+            c->firing = t;
+            __atomic_fetch_add(&t->firing, 1, __ATOMIC_ACQ_REL);
             remove_locked(t);
         } else {
             t = NULL;
@@ -121,6 +121,7 @@ void timer_run(void)
     c->timer_programmed_ns = 0; /* the interrupt has used it up */
     while ((t = take_due(c, now_ns())) != NULL) {
         t->fire(t->data);
-        WRITE_ONCE(c->firing, NULL);
+        c->firing = NULL;
+        __atomic_fetch_sub(&t->firing, 1, __ATOMIC_RELEASE);
     }
 }

@@ -156,8 +156,7 @@ long domctl_sendtrigger(struct vcpu *caller, struct domain *d, struct xen_domctl
     if (op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI) {
         return -XEN_ENOSYS; /* buttons are a device model's, and INIT is between vCPUs */
     }
-    WRITE_ONCE(v->arch.nmi_pending, true);
-    vcpu_kick(v);
+    vcpu_nmi(v);
     return 0;
 }
 

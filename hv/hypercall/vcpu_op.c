@@ -160,8 +160,7 @@ static long up(struct vcpu *v)
 
 static long send_nmi(struct vcpu *v)
 {
-    WRITE_ONCE(v->arch.nmi_pending, true);
-    vcpu_kick(v);
+    vcpu_nmi(v);
     return 0;
 }
 

@@ -14,10 +14,13 @@
 #define XCR0_AVX (1UL << 2)
 #define XCR0_PKRU (1UL << 9)
 
+#define CPUID_KEEPS_POINTERS (1u << 2) /* 8000_0008 EBX: RstrFpErrPtrs */
+
 #define FXSAVE_FCW   0
 #define FXSAVE_MXCSR 24
 
 static uint64_t host_xcr0; /* what is switched; 0: no XSAVE */
+static bool keeps_pointers; /* of x87 */
 
 uint64_t fpu_supported_xcr0(void)
 {
@@ -51,6 +54,7 @@ void fpu_init_cpu(void)
         host_xcr0 = x86_cpuid(0xd, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU);
         xsetbv(host_xcr0);
     }
+    keeps_pointers = x86_cpuid(0x80000008, 0).ebx & CPUID_KEEPS_POINTERS;
 }
 
 int fpu_init_vcpu(struct vcpu *v)
@@ -83,8 +87,20 @@ void fpu_save(struct vcpu *v)
     }
 }
 
+/* Where the last x87 instruction and its operand were is saved and restored only with an exception pending, on
+ * processors without RstrFpErrPtrs (APM vol. 3, E.4.7): the next guest could read it. So it is one of ours. */
+static void forget_pointers(void)
+{
+    static const int32_t operand;
+
+    __asm__ volatile("fnclex; emms; fildl %0" : : "m"(operand));
+}
+
 void fpu_restore(struct vcpu *v)
 {
+    if (!keeps_pointers) {
+        forget_pointers();
+    }
     if (host_xcr0 != 0) {
         /* Ask for every component, so that none keeps another guest's contents. */
         xsetbv(host_xcr0);

@@ -89,17 +89,18 @@ void svm_close_window(struct vmcb *vmcb)
     vmcb->clean &= ~(CLEAN_INTERCEPTS | CLEAN_TPR);
 }
 
-/* An NMI ends with IRET, which is not tracked: the next one waits only for the interrupt shadow. */
-static bool inject_nmi(struct vcpu *v)
+/* An NMI ends with IRET, which is not tracked: the next one waits only for what goes in before it, and for the
+ * interrupt shadow. There is no window for NMIs: an interrupt of our own makes the guest exit right behind that. */
+static void inject_nmi(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
 
-    if (!READ_ONCE(v->arch.nmi_pending) || (vmcb->event_inj & EVENT_VALID) || (vmcb->interrupt_shadow & 1)) {
-        return false;
+    if ((vmcb->event_inj & EVENT_VALID) || (vmcb->interrupt_shadow & 1)) {
+        arch_send_kick(this_cpu());
+        return;
     }
     WRITE_ONCE(v->arch.nmi_pending, false);
     vmcb->event_inj = EXC_NMI | EVENT_TYPE_NMI | EVENT_VALID;
-    return true;
 }
 
 void svm_inject(struct vcpu *v)
@@ -107,7 +108,7 @@ void svm_inject(struct vcpu *v)
     struct vmcb *vmcb = v->arch.vmcb;
     int vector, callback;
 
-    if (unlikely(v->arch.nmi_pending)) {
+    if (unlikely(READ_ONCE(v->arch.nmi_pending))) {
         inject_nmi(v);
     }
     vector = vlapic_pending_vector(v);

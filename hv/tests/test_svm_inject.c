@@ -48,3 +48,26 @@ Test(svm_inject, int3_and_into_execute_again)
     cr_expect_eq(kept(EVENT_VALID | EVENT_TYPE_EXC | EXC_OF), 0);
     cr_expect_eq(kept(EVENT_VALID | EVENT_TYPE_SOFT | 0x80), 0);
 }
+
+Test(svm_inject, an_nmi_goes_in_at_once_or_makes_the_guest_exit_for_it)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+    const uint64_t nmi = EVENT_VALID | EVENT_TYPE_NMI | EXC_NMI, fault = EVENT_VALID | EVENT_TYPE_EXC | EXC_UD;
+
+    vmcb->event_inj = fault;
+    vcpu_nmi(v);
+    svm_inject(v);
+    cr_expect_eq(vmcb->event_inj, fault);
+    cr_expect_eq(fake_kick_count, 1, "behind the fault");
+
+    vmcb->event_inj = 0;
+    vmcb->interrupt_shadow = 1;
+    svm_inject(v);
+    cr_expect_eq(vmcb->event_inj, 0);
+    cr_expect_eq(fake_kick_count, 2, "behind the shadow");
+
+    vmcb->interrupt_shadow = 0;
+    svm_inject(v);
+    cr_expect_eq(vmcb->event_inj, nmi);
+    cr_expect_not(v->arch.nmi_pending);
+}

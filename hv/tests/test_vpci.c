@@ -245,6 +245,29 @@ Test(vpci, msix_in_ram_or_in_the_hypervisor_s_registers_is_not_enabled)
     cr_assert_eq(ram[0x800 / 4 + 3], 0, "moved onto RAM later");
 }
 
+Test(vpci, msix_beyond_the_direct_map_is_not_enabled)
+{
+    vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, 0x80200000 | 4);
+    vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 8, 4, 0x7fff); /* there the hypervisor's image begins */
+
+    enable_msix();
+
+    cr_assert_eq(host32(MSIX) >> 16 & PCI_MSIX_ENABLE, 0);
+    cr_assert_eq(fakes_regions, 0);
+}
+
+Test(vpci, msix_table_does_not_grow_into_ram_when_the_device_lies_about_its_size)
+{
+    boot_info.ranges[0] = (struct boot_range){.start = 0x300000, .end = 0x301000, .type = 1};
+    boot_info.range_count = 1;
+    enable_msix();
+
+    pci_config_write(FAKE_BDF, MSIX + 2, 2, PCI_MSIX_ENABLE | 0); /* one entry; it said four */
+    vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, (0x2ffff0 - 0x800) | 4);
+
+    cr_assert_eq(fakes_unmapped, 1, "RAM was taken for the table");
+}
+
 Test(vpci, disabled_msix_gives_everything_back)
 {
     enable_msix();

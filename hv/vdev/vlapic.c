@@ -226,8 +226,7 @@ void vlapic_lvt_deliver(struct vcpu *v, uint32_t lvt)
         return;
     }
     if (((entry >> 8) & 7) == APIC_NMI) {
-        WRITE_ONCE(v->arch.nmi_pending, true);
-        vcpu_kick(v);
+        vcpu_nmi(v);
         return;
     }
     vlapic_set_irq(v, entry & 0xff, false);

@@ -138,8 +138,7 @@ static bool deliver_one(struct vcpu *v, uint8_t mode, uint8_t vector, bool is_le
         vlapic_set_irq(v, vector, is_level);
         return true;
     case APIC_NMI:
-        WRITE_ONCE(v->arch.nmi_pending, true);
-        vcpu_kick(v);
+        vcpu_nmi(v);
         return true;
     case APIC_INIT:
         note_init(v);

@@ -167,22 +167,26 @@ static const struct mmio_ops table_ops = {table_read, table_write};
 
 /* --- Where the table is ---------------------------------------------------------------------------- */
 
-/* A BAR says what dom0 wrote there: RAM and the hypervisor's own registers are nobody's table. */
+/* A BAR says what dom0 wrote there: RAM and the hypervisor's own registers are nobody's table, and behind the
+ * direct map, by which we reach it, the hypervisor itself begins. */
 static bool is_device_memory(uint64_t start, uint64_t size)
 {
+    if (start >= DIRECTMAP_SIZE || size > DIRECTMAP_SIZE - start) {
+        return false;
+    }
     for (uint64_t page = start >> PAGE_SHIFT; page <= (start + size - 1) >> PAGE_SHIFT; page++) {
         if (!machine_is_device_memory(mfn(page))) {
             return false;
         }
     }
-    return start + size > start;
+    return true;
 }
 
-/* Address of the table by the BAR it is in; 0: the BAR is not a memory BAR with an address, or is off. */
-static uint64_t find_table(pci_bdf bdf, unsigned at)
+/* Address of a table of so many entries by the BAR it is in; 0: that is not a memory BAR with an address, or is
+ * off. */
+static uint64_t find_table(pci_bdf bdf, unsigned at, unsigned count)
 {
     uint32_t where = pci_config_read(bdf, at + PCI_MSIX_TABLE, 4);
-    uint32_t count = (pci_config_read(bdf, at + PCI_MSIX_CONTROL, 2) & PCI_MSIX_SIZE) + 1;
     unsigned bar = PCI_BAR0 + (where & 7) * 4;
     uint32_t low = pci_config_read(bdf, bar, 4);
     uint64_t base = low & BAR_ADDRESS;
@@ -242,7 +246,7 @@ void vmsi_table_follow(struct vmsi_device *device)
     if (!device->msix_capability) {
         return;
     }
-    paddr = find_table(device->bdf, device->msix_capability);
+    paddr = find_table(device->bdf, device->msix_capability, device->entry_count);
     if (paddr == 0 || paddr == device->table_paddr) {
         return;
     }
@@ -297,13 +301,14 @@ static void adopt_entries(struct vmsi_device *device)
 
 static bool enable_table(struct vmsi_device *device, unsigned at, uint32_t control)
 {
-    uint64_t paddr = find_table(device->bdf, at);
+    unsigned count = (control & PCI_MSIX_SIZE) + 1;
+    uint64_t paddr = find_table(device->bdf, at, count);
 
     if (paddr == 0) {
         refuse(device->bdf, "its table is in no enabled memory BAR of its own");
         return false;
     }
-    if (!make_entries(device, (control & PCI_MSIX_SIZE) + 1)) {
+    if (!make_entries(device, count)) {
         refuse(device->bdf, "no memory");
         return false;
     }

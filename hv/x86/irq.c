@@ -53,12 +53,18 @@ void irq_dispatch(uint8_t vector)
         c->counters.timer_interrupts++;
         __atomic_fetch_or(&c->work, CPU_WORK_TIMER, __ATOMIC_SEQ_CST);
     } else if (vector != IRQ_VECTOR_KICK) {
-        irq_handler_fn handler = __atomic_load_n(&vectors[vector].handler, __ATOMIC_ACQUIRE);
+        irq_handler_fn handler;
+        void *data;
+
+        do { /* a pair, though the vector may be given to another kind of owner meanwhile */
+            handler = __atomic_load_n(&vectors[vector].handler, __ATOMIC_ACQUIRE);
+            data = __atomic_load_n(&vectors[vector].data, __ATOMIC_ACQUIRE);
+        } while (handler != READ_ONCE(vectors[vector].handler));
 
         if (handler) {
             uint32_t start = trace_is_on ? (uint32_t)arch_read_tsc() : 0;
 
-            handler(vectors[vector].data);
+            handler(data);
             trace(TRC_HW_IRQ_HANDLED, vector, start, (uint32_t)arch_read_tsc());
         } else {
             pr_warn("cpu%u: interrupt vector 0x%x has no handler", c->id, vector);

@@ -139,8 +139,8 @@ void smp_start_all(void)
     size_t size = (size_t)(trampoline_end - trampoline_start);
 
     cpus[0]->node = acpi_info.cpu_nodes[0];
-    if (low_page == 0 && acpi_info.cpu_count > 1) {
-        pr_warn("smp: no RAM below 640 KiB to start the other CPUs with");
+    if (low_page == 0) {
+        pr_warn("smp: no RAM below 640 KiB to start other CPUs with");
         return;
     }
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A device of dom0 reaches dom0's memory and nothing else.
+"""A device of dom0 reaches dom0's memory and nothing else; dom0's processors send no interrupt messages.
 
 What could go wrong: DMA reads or changes the hypervisor's memory; DMA to a hole ends the host; what was
-refused is not said. The device is QEMU's "edu", whose DMA engine goes where it is told (programs/edu_dma.c).
+refused is not said; a write of dom0 to the addresses of messages raises any vector on the host. The device is QEMU's "edu", whose DMA engine goes where it is told (programs/edu_dma.c).
 """
 
 from lib.check import check, wait_for
@@ -54,3 +54,8 @@ def test_hole(host):
     check_reported(host, lambda: dma(host, "read", HOLE))
     check_reported(host, lambda: dma(host, "write", HOLE))
     check(dma(host, "own") == "landed", "after refused DMA the device does not reach dom0 any more")
+
+
+def test_interrupt_messages(host):
+    """A message with a vector that nobody has, to all processors, as a program of dom0 writes it."""
+    check(host.shell("devmem 0xfeeff000 32 0x21; devmem 0xfeeff000") == "0xFFFFFFFF", "something is there")

@@ -16,6 +16,7 @@ struct timer {
     void *data;
     unsigned cpu;   /* queue it is in */
     bool is_queued;
+    unsigned firing; /* CPUs that run the callback now */
 };
 
 void timer_init(struct timer *t, void (*fire)(void *data), void *data);

@@ -85,6 +85,13 @@ bool vcpu_is_runnable(const struct vcpu *v);
  * leave guest mode if it is in it on another CPU. */
 void vcpu_kick(struct vcpu *v);
 
+/* An NMI for v. The flag is there for all to see before vcpu_kick() looks whether v is blocked. */
+static inline void vcpu_nmi(struct vcpu *v)
+{
+    __atomic_store_n(&v->arch.nmi_pending, true, __ATOMIC_SEQ_CST);
+    vcpu_kick(v);
+}
+
 /* A new p2m generation: first every vCPU is told, so that all leave their guests at once; then each is
  * waited for until it does not run guest code with translations older than gen: it left guest
  * mode or entered it again since. Neither takes a lock; the caller may hold some. */
