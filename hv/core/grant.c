@@ -7,7 +7,7 @@
  */
 #include "grant_entries.h"
 
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/print.h>
 
 #define ENTRY_TRIES 8U

@@ -7,7 +7,8 @@
 #include <hv/guest_walk.h>
 
 #include <hv/arch/x86.h>
-#include <hv/hypercall.h>
+#include <hv/guest_copy.h>
+#include <hv/vcpu.h>
 
 #define GPTE_P    (1UL << 0)
 #define GPTE_W    (1UL << 1)

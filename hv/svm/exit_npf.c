@@ -4,7 +4,6 @@
  * device answers there (emulation), or it is device memory of the host that the hardware domain
  * reaches for the first time, or nothing is there: reads give all-ones, writes are lost.
  */
-#include <hv/hypercall.h>
 #include <hv/machine_map.h>
 #include <hv/mmio.h>
 #include <hv/print.h>

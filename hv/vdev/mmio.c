@@ -5,7 +5,8 @@
  */
 #include <hv/mmio.h>
 
-#include <hv/hypercall.h>
+#include <hv/guest_copy.h>
+#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 
 #define XAPIC_GFN 0xfee00UL

@@ -8,7 +8,7 @@
 #include <hv/vlapic.h>
 
 #include <hv/arch/x86.h>
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/vioapic.h>
 
 #include "vlapic_state.h"
