@@ -114,6 +114,7 @@ struct number_of {
 
 static long domain_number(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
+    cmd &= CMD_MASK;
     return (long)(cmd == XENMEM_current_reservation   ? d->frames_owned
                   : cmd == XENMEM_maximum_reservation ? d->frames_max
                                                       : d->p2m.highest_gfn);
@@ -205,7 +206,7 @@ static long pod_target(struct vcpu *v, struct domain *d, unsigned cmd, void *arg
 {
     struct xen_pod_target *target = arg;
 
-    if (cmd == XENMEM_set_pod_target && target->target_pages > d->frames_max) {
+    if ((cmd & CMD_MASK) == XENMEM_set_pod_target && target->target_pages > d->frames_max) {
         return -XEN_EINVAL;
     }
     target->tot_pages = d->frames_owned;
