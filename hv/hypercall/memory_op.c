@@ -75,10 +75,8 @@ static bool do_extent(struct domain *d, unsigned cmd, gfn_t g,
     if ((g.n & ((1UL << r->extent_order) - 1)) != 0) {
         return false;
     }
-    if (cmd == XENMEM_populate_physmap) {
-        return populate_extent(d, g, r->extent_order, r->mem_flags);
-    }
-    return release_extent(d, g, r->extent_order);
+    return cmd == XENMEM_populate_physmap ? populate_extent(d, g, r->extent_order, r->mem_flags)
+                                          : release_extent(d, g, r->extent_order);
 }
 
 /* Returns how many extents were done in all; what is left undone failed. */

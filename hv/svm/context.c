@@ -194,10 +194,8 @@ bool arch_vcpu_check(const void *body, uint32_t length)
 {
     const struct hvm_hw_cpu *cpu = body;
 
-    if ((cpu->flags & XEN_X86_FPU_INITIALISED) && !check_mxcsr(cpu->fpu_regs)) {
-        return false;
-    }
-    return check_control(cpu) && check_segments(cpu) && check_event(cpu);
+    return !((cpu->flags & XEN_X86_FPU_INITIALISED) && !check_mxcsr(cpu->fpu_regs)) && check_control(cpu) &&
+           check_segments(cpu) && check_event(cpu);
 }
 
 static unsigned cpl_of(const struct hvm_hw_cpu *cpu)
