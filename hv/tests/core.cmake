@@ -67,9 +67,10 @@ if(BUILD_TESTING)
 
     # One Criterion program for each subject: tests/test_<subject>.c.
     foreach(subject clock event_log evtchn evtchn_fifo frame grant guest_copy guest_struct
-            hvm_context memory_op operation p2m svm_exit_misc svm_exit_npf svm_inject trace vcpu_op)
+            hvm_context memory_op p2m svm_exit_misc svm_exit_npf svm_inject trace vcpu_op)
         nether_add_test(NAME hv_${subject} SOURCES tests/test_${subject}.c LIBS hv_logic_hosted LABELS unit hv)
     endforeach()
     nether_add_test(NAME hv_svm_exit_ioio SOURCES tests/test_svm_exit_ioio.c svm/exit_ioio.c LIBS hv_logic_hosted LABELS unit hv)
+    nether_add_test(NAME hv_operation SOURCES tests/test_operation.c LIBS hv_logic_hosted LABELS unit hv)
     nether_add_test(NAME hv_restart SOURCES tests/test_restart.c hypercall/restart.c LIBS hv_logic_hosted LABELS unit hv)
 endif()
