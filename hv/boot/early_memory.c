@@ -21,9 +21,10 @@ static struct region regions[MAX_REGIONS]; /* free, page-aligned, ascending */
 static unsigned region_count;
 static uint64_t reach_end = FOUR_GIB; /* memory below is in the page tables of now */
 
-static void remove_at(unsigned i)
+static void insert_at(unsigned i, struct region region)
 {
-    memmove(&regions[i], &regions[i + 1], (--region_count - i) * sizeof(regions[0]));
+    memmove(&regions[i + 1], &regions[i], (region_count++ - i) * sizeof(region));
+    regions[i] = region;
 }
 
 /* Takes [start, end) out of the free regions. */
@@ -38,14 +39,12 @@ static void exclude(uint64_t start, uint64_t end)
             i++;
             continue;
         }
-        remove_at(i);
+        memmove(&regions[i], &regions[i + 1], (--region_count - i) * sizeof(r));
         if (end < r.end) {
-            memmove(&regions[i + 1], &regions[i], (region_count++ - i) * sizeof(r));
-            regions[i] = (struct region){end, r.end};
+            insert_at(i, (struct region){end, r.end});
         }
         if (r.start < start) {
-            memmove(&regions[i + 1], &regions[i], (region_count++ - i) * sizeof(r));
-            regions[i] = (struct region){r.start, start};
+            insert_at(i, (struct region){r.start, start});
         }
     }
 }

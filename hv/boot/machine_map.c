@@ -61,8 +61,6 @@ bool machine_is_device_memory(mfn_t m)
 {
     uint64_t start = m.n << PAGE_SHIFT;
 
-    if (m.n >= 1UL << (host_physical_bits() - PAGE_SHIFT)) {
-        return false;
-    }
-    return !machine_is_ram(m) && !is_kept(start, start + PAGE_SIZE);
+    return m.n < 1UL << (host_physical_bits() - PAGE_SHIFT) && !machine_is_ram(m) &&
+           !is_kept(start, start + PAGE_SIZE);
 }

@@ -87,13 +87,10 @@ static const char *keep_string(const char *text, size_t max)
 /* QEMU's and old loaders' command lines begin with the file's name; GRUB 2's do not. */
 static const char *skip_file_name(const char *cmdline)
 {
-    bool has_name = *cmdline == '/' || *cmdline == '.' ||
-                    (boot_info.loader && strncmp(boot_info.loader, "qemu", 4) == 0);
+    bool has_name = *cmdline == '/' || *cmdline == '.' || strncmp(boot_info.loader, "qemu", 4) == 0;
 
-    if (has_name) {
-        while (*cmdline && *cmdline != ' ') {
-            cmdline++;
-        }
+    while (has_name && *cmdline && *cmdline != ' ') {
+        cmdline++;
     }
     while (*cmdline == ' ') {
         cmdline++;
@@ -246,14 +243,10 @@ static void parse_mb2_tag(const struct mb2_tag *tag, uint64_t paddr)
         }
         break;
     case MB2_RSDP1: /* the tag holds a copy of the RSDP; the newer tag wins */
-        if (boot_info.rsdp == 0) {
+    case MB2_RSDP2:
+        if (tag->type == MB2_RSDP2 || boot_info.rsdp == 0) {
             boot_info.rsdp = paddr + sizeof(*tag);
         }
-        break;
-    case MB2_RSDP2:
-        boot_info.rsdp = paddr + sizeof(*tag);
-        break;
-    default:
         break;
     }
 }
@@ -281,15 +274,12 @@ static void parse_mb2(uint32_t info_paddr)
 
 void multiboot_parse(uint32_t magic, uint32_t info_paddr)
 {
-    boot_info.loader = NULL;
+    boot_info.loader = "unknown boot loader";
     if (magic == MB1_MAGIC) {
         parse_mb1(info_paddr);
     } else if (magic == MB2_MAGIC) {
         parse_mb2(info_paddr);
     } else {
         halt_with_message("boot: not started by a Multiboot loader (magic 0x%x)", magic);
-    }
-    if (!boot_info.loader) {
-        boot_info.loader = "unknown boot loader";
     }
 }

@@ -5,7 +5,7 @@
  */
 #include <hv/cpuid_policy.h>
 
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/time.h>
 #include <hv/vlapic.h>
 #include <xen/arch-x86/cpufeatureset.h>

@@ -6,7 +6,7 @@
  */
 #include <hv/cpuid_policy.h>
 
-#include <hv/hypercall.h>
+#include <hv/domain.h>
 #include <xen/sysctl.h>
 
 #define EXT_BASE        CPUID_EXT_BASE

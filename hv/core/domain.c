@@ -16,7 +16,7 @@
 #include <hv/evtchn.h>
 #include <hv/grant.h>
 #include <hv/guest_struct.h>
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
 #include <hv/time.h>

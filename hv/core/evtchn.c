@@ -346,50 +346,33 @@ static void close_simple(struct domain *d, uint32_t n, struct evtchn_port *p)
     spin_unlock(&p->lock);
 }
 
-/* Closes the port unless it is bound to another domain; that domain is returned then, with a
- * reference: both locks are needed. *rc is 0 or -XEN_EINVAL for a port that is not open. */
-static struct domain *close_alone(struct domain *d, uint32_t n, int *rc)
-{
-    struct domain *remote = NULL;
-    struct evtchn_port *p;
-
-    *rc = 0;
-    spin_lock(&d->evtchn->lock);
-    p = port_get_open(d, n);
-    if (p == NULL) {
-        *rc = -XEN_EINVAL;
-    } else if (p->state != PORT_INTERDOMAIN) {
-        close_simple(d, n, p);
-    } else if (p->remote == d) {
-        close_pair(d, n, d);
-    } else {
-        /* It cannot be gone: before that it closes its end, for which it needs our lock. */
-        remote = p->remote;
-        domain_ref(remote);
-    }
-    spin_unlock(&d->evtchn->lock);
-    return remote;
-}
-
 int evtchn_close(struct domain *d, uint32_t port)
 {
-    for (;;) {
-        int rc;
-        bool is_closed;
-        struct domain *remote = close_alone(d, port, &rc);
+    for (bool is_closed = false; !is_closed;) {
+        struct domain *remote = NULL;
+        struct evtchn_port *p;
 
+        spin_lock(&d->evtchn->lock);
+        p = port_get_open(d, port);
+        if (p != NULL && p->state != PORT_INTERDOMAIN) {
+            close_simple(d, port, p);
+        } else if (p != NULL && p->remote == d) {
+            close_pair(d, port, d);
+        } else if (p != NULL) {
+            /* It cannot be gone: before that it closes its end, for which it needs our lock. */
+            remote = p->remote;
+            domain_ref(remote);
+        }
+        spin_unlock(&d->evtchn->lock);
         if (remote == NULL) {
-            return rc;
+            return p != NULL ? 0 : -XEN_EINVAL;
         }
         spin_lock_pair(&d->evtchn->lock, &remote->evtchn->lock);
-        is_closed = close_pair(d, port, remote);
+        is_closed = close_pair(d, port, remote); /* false: the peer closed its end between the locks; look again */
         spin_unlock_pair(&d->evtchn->lock, &remote->evtchn->lock);
         domain_put(remote);
-        if (is_closed) {
-            return 0;
-        }
-        /* The peer closed its end between the locks: look again. */
     }
+    return 0;
 }
 
 /* Closes up to CLOSE_BATCH ports; 0 when the end was reached. */

@@ -7,7 +7,7 @@
  */
 #include "grant_entries.h"
 
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/print.h>
 
 #define ENTRY_TRIES 8U
@@ -64,10 +64,7 @@ static bool header_permits(const struct grant_table *t, uint32_t header, domid_t
     if ((header & GTF_type_mask) != GTF_permit_access || header >> 16 != grantee) {
         return false;
     }
-    if (is_write && (header & GTF_readonly)) {
-        return false;
-    }
-    return t->version == 1 || !(header & GTF_sub_page) || is_part_fine;
+    return !(is_write && (header & GTF_readonly)) && (t->version == 1 || !(header & GTF_sub_page) || is_part_fine);
 }
 
 /* Marks ref in use in the guest's table if its header permits; *header is what was permitted. */

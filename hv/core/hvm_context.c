@@ -8,7 +8,7 @@
 
 #include <hv/arch/context.h>
 #include <hv/arch/x86.h>
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/time.h>
 #include <hv/vlapic.h>
 

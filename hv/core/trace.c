@@ -9,7 +9,7 @@
 #include <hv/trace.h>
 
 #include <hv/evtchn.h>
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 
 #define MAX_FRAMES  4096U /* of all rings together: what is scrubbed in one hypercall */
 #define EVENT_CLASS 16U   /* of an event and of the mask: bits 27:16 the class, 15:12 the subclass */

@@ -4,7 +4,6 @@
 
 #include <hv/evtchn.h>
 #include <hv/guest_struct.h>
-#include <hv/hypercall.h>
 #include <hv/time.h>
 #include <hv/trace.h>
 #include <hv/vlapic.h>

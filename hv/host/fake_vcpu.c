@@ -2,7 +2,6 @@
 /* The vendor part of a vCPU, for unit tests: a VMCB and an FPU area that no processor ever sees. */
 #include "fake.h"
 
-#include <hv/hypercall.h>
 #include <hv/print.h>
 
 #include "svm/svm.h"

@@ -78,14 +78,12 @@ long domctl_gethvmcontext_partial(struct vcpu *v, struct domain *d, struct xen_d
     rc = hvm_context_save_one(d, context->type, context->instance, record);
     domain_unpause(d);
 
-    if (rc > 0 && guest_address(context->buffer) == 0) {
-        context->bufsz = (uint64_t)rc; /* only the length was asked for */
-        rc = 0;
-    } else if (rc > 0 && context->bufsz < (uint64_t)rc) {
+    if (rc > 0 && guest_address(context->buffer) != 0 && context->bufsz < (uint64_t)rc) {
         rc = -XEN_ENOSPC;
-    } else if (rc > 0) {
-        context->bufsz = (uint64_t)rc;
-        rc = guest_copy_out(v, guest_address(context->buffer), record, (size_t)rc);
+    } else if (rc > 0) { /* without a buffer only the length was asked for */
+        size_t size = context->bufsz = (uint64_t)rc;
+
+        rc = guest_address(context->buffer) != 0 ? guest_copy_out(v, guest_address(context->buffer), record, size) : 0;
     }
     page_free(record);
     return rc;

@@ -21,9 +21,8 @@ long domctl_max_mem(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 static uint64_t frame_type(struct domain *d, uint64_t g)
 {
     struct p2m_entry entry = p2m_lookup(d, gfn(g));
-    bool is_ram = !mfn_is_none(entry.mfn) && !(entry.flags & P2M_MMIO);
 
-    return is_ram ? XEN_DOMCTL_PFINFO_NOTAB : XEN_DOMCTL_PFINFO_XTAB;
+    return mfn_is_none(entry.mfn) || (entry.flags & P2M_MMIO) ? XEN_DOMCTL_PFINFO_XTAB : XEN_DOMCTL_PFINFO_NOTAB;
 }
 
 /* Replaces each frame number of an array by its type. Progress is in the arguments (xen/domctl.h). */

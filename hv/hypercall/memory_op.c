@@ -75,10 +75,8 @@ static bool do_extent(struct domain *d, unsigned cmd, gfn_t g,
     if ((g.n & ((1UL << r->extent_order) - 1)) != 0) {
         return false;
     }
-    if (cmd == XENMEM_populate_physmap) {
-        return populate_extent(d, g, r->extent_order, r->mem_flags);
-    }
-    return release_extent(d, g, r->extent_order);
+    return cmd == XENMEM_populate_physmap ? populate_extent(d, g, r->extent_order, r->mem_flags)
+                                          : release_extent(d, g, r->extent_order);
 }
 
 /* Returns how many extents were done in all; what is left undone failed. */
@@ -114,6 +112,7 @@ struct number_of {
 
 static long domain_number(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
+    cmd &= CMD_MASK;
     return (long)(cmd == XENMEM_current_reservation   ? d->frames_owned
                   : cmd == XENMEM_maximum_reservation ? d->frames_max
                                                       : d->p2m.highest_gfn);
@@ -205,7 +204,7 @@ static long pod_target(struct vcpu *v, struct domain *d, unsigned cmd, void *arg
 {
     struct xen_pod_target *target = arg;
 
-    if (cmd == XENMEM_set_pod_target && target->target_pages > d->frames_max) {
+    if ((cmd & CMD_MASK) == XENMEM_set_pod_target && target->target_pages > d->frames_max) {
         return -XEN_EINVAL;
     }
     target->tot_pages = d->frames_owned;

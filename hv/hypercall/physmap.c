@@ -114,20 +114,28 @@ static long add_one(struct vcpu *v, struct domain *d, unsigned space, domid_t fo
     }
 }
 
-/* A range is of the domain's own frames: how many are done is in the command, as with arrays. */
-static long add_range(struct vcpu *v, struct domain *d, unsigned cmd, const struct xen_add_to_physmap *add)
+/* Does element i of `count` for each from where a call that was interrupted had got to; ends with the first error. */
+static long for_elements(struct vcpu *v, struct domain *d, unsigned cmd, void *arg, uint64_t count,
+                         long (*one)(struct vcpu *v, struct domain *d, const void *arg, uint64_t i))
 {
-    for (uint64_t i = memory_op_done(cmd); i < add->size; i++) {
-        long rc = move_own_frame(d, add->idx + i, add->gpfn + i);
+    uint64_t i = memory_op_done(cmd);
+    long rc = i > count ? -XEN_EINVAL : 0;
 
-        if (rc != 0) {
-            return rc;
-        }
-        if (i + 1 < add->size && hypercall_should_restart()) {
-            return memory_op_restart(v, cmd, i + 1);
+    while (i < count && rc == 0) {
+        rc = one(v, d, arg, i++);
+        if (rc == 0 && i < count && hypercall_should_restart()) {
+            return memory_op_restart(v, cmd, i);
         }
     }
-    return 0;
+    return rc;
+}
+
+/* A range is of the domain's own frames. */
+static long range_one(struct vcpu *v, struct domain *d, const void *arg, uint64_t i)
+{
+    const struct xen_add_to_physmap *add = arg;
+
+    return move_own_frame(d, add->idx + i, add->gpfn + i);
 }
 
 /* Another domain's only by batch, which names it. */
@@ -136,13 +144,14 @@ long memory_op_add_to_physmap(struct vcpu *v, struct domain *d, unsigned cmd, vo
     const struct xen_add_to_physmap *add = arg;
 
     if (add->space == XENMAPSPACE_gmfn_range) {
-        return add_range(v, d, cmd, add);
+        return for_elements(v, d, cmd, arg, add->size, range_one);
     }
     return add->space == XENMAPSPACE_gmfn_foreign ? -XEN_ENOSYS : add_one(v, d, add->space, 0, add->idx, add->gpfn);
 }
 
-static long batch_one(struct vcpu *v, struct domain *d, const struct xen_add_to_physmap_batch *batch, uint64_t i)
+static long batch_one(struct vcpu *v, struct domain *d, const void *arg, uint64_t i)
 {
+    const struct xen_add_to_physmap_batch *batch = arg;
     uint64_t idx, g;
     int error;
 
@@ -157,20 +166,11 @@ static long batch_one(struct vcpu *v, struct domain *d, const struct xen_add_to_
 long memory_op_add_to_physmap_batch(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
     const struct xen_add_to_physmap_batch *batch = arg;
-    uint64_t start = memory_op_done(cmd);
-    long rc = 0;
 
-    if (start > batch->size || batch->space == XENMAPSPACE_gmfn_range ||
-        (batch->space != XENMAPSPACE_gmfn_foreign && batch->u.res0 != 0)) {
+    if (batch->space == XENMAPSPACE_gmfn_range || (batch->space != XENMAPSPACE_gmfn_foreign && batch->u.res0 != 0)) {
         return -XEN_EINVAL;
     }
-    for (uint64_t i = start; i < batch->size && rc == 0; i++) {
-        rc = batch_one(v, d, batch, i);
-        if (rc == 0 && i + 1 < batch->size && hypercall_should_restart()) {
-            rc = memory_op_restart(v, cmd, i + 1);
-        }
-    }
-    return rc;
+    return for_elements(v, d, cmd, arg, batch->size, batch_one);
 }
 
 long memory_op_remove_from_physmap(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
@@ -183,8 +183,9 @@ long memory_op_remove_from_physmap(struct vcpu *v, struct domain *d, unsigned cm
 
 /* --- Resources ----------------------------------------------------------------------------------- */
 
-static long acquire_one(struct vcpu *v, struct domain *d, const struct xen_mem_acquire_resource *r, uint64_t i)
+static long acquire_one(struct vcpu *v, struct domain *d, const void *arg, uint64_t i)
 {
+    const struct xen_mem_acquire_resource *r = arg;
     uint64_t g;
     mfn_t m;
     int rc;
@@ -212,23 +213,13 @@ static long resource_size(struct domain *d, struct xen_mem_acquire_resource *r)
 long memory_op_acquire_resource(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
     struct xen_mem_acquire_resource *r = arg;
-    uint64_t start = memory_op_done(cmd);
-    long rc = 0;
 
     if (r->type != XENMEM_resource_grant_table) {
         return -XEN_EOPNOTSUPP;
     }
-    if (r->pad != 0 || start > r->nr_frames || r->id > XENMEM_resource_grant_table_id_status) {
+    if (r->pad != 0 || r->id > XENMEM_resource_grant_table_id_status) {
         return -XEN_EINVAL;
     }
-    if (guest_address(r->frame_list) == 0) {
-        return resource_size(d, r);
-    }
-    for (uint64_t i = start; i < r->nr_frames && rc == 0; i++) {
-        rc = acquire_one(v, d, r, i);
-        if (rc == 0 && i + 1 < r->nr_frames && hypercall_should_restart()) {
-            rc = memory_op_restart(v, cmd, i + 1);
-        }
-    }
-    return rc;
+    return guest_address(r->frame_list) == 0 ? resource_size(d, r)
+                                             : for_elements(v, d, cmd, arg, r->nr_frames, acquire_one);
 }

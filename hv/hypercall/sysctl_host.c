@@ -130,10 +130,7 @@ static uint32_t distance(unsigned from, unsigned to)
 {
     uint8_t told = acpi_info.slit[from][to];
 
-    if (told >= 10 && told != 0xff) {
-        return told;
-    }
-    return from == to ? 10 : 20;
+    return told >= 10 && told != 0xff ? told : (from == to ? 10 : 20);
 }
 
 long sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op)

@@ -6,7 +6,7 @@
  */
 #include <hv/guest_copy.h>
 
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 
 enum direction {
     COPY_IN,

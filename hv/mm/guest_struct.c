@@ -2,7 +2,8 @@
 /* Structures of 32-bit callers, from a description of their fields: see hv/guest_struct.h. */
 #include <hv/guest_struct.h>
 
-#include <hv/hypercall.h>
+#include <hv/guest_copy.h>
+#include <hv/vcpu.h>
 #include <hv/print.h>
 
 struct field {

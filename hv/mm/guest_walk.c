@@ -7,7 +7,8 @@
 #include <hv/guest_walk.h>
 
 #include <hv/arch/x86.h>
-#include <hv/hypercall.h>
+#include <hv/guest_copy.h>
+#include <hv/vcpu.h>
 
 #define GPTE_P    (1UL << 0)
 #define GPTE_W    (1UL << 1)
@@ -30,10 +31,7 @@ static struct walk_format format_of(const struct guest_paging *paging)
     if (paging->efer & EFER_LMA) {
         return (struct walk_format){4, 9, 8};
     }
-    if (paging->cr4 & CR4_PAE) {
-        return (struct walk_format){3, 9, 8};
-    }
-    return (struct walk_format){2, 10, 4};
+    return paging->cr4 & CR4_PAE ? (struct walk_format){3, 9, 8} : (struct walk_format){2, 10, 4};
 }
 
 char *guest_frame_locked(struct domain *d, gfn_t g, bool write)
@@ -67,10 +65,8 @@ static bool is_leaf(const struct guest_paging *paging, const struct walk_format 
     if (level == 1) {
         return true;
     }
-    if (!(pte & GPTE_PS) || level > 3 || (level == 3 && format->levels != 4)) {
-        return false;
-    }
-    return format->entry_bytes == 8 || (paging->cr4 & CR4_PSE);
+    return (pte & GPTE_PS) && level <= 3 && (level != 3 || format->levels == 4) &&
+           (format->entry_bytes == 8 || (paging->cr4 & CR4_PSE));
 }
 
 static uint64_t leaf_address(const struct walk_format *format, unsigned level, uint64_t pte,

@@ -150,11 +150,9 @@ static bool check_control(const struct hvm_hw_cpu *cpu)
     if ((is_paging && !(cpu->cr0 & CR0_PE)) || ((cpu->cr0 & CR0_NW) && !(cpu->cr0 & CR0_CD))) {
         return false;
     }
-    if (is_paging && is_long) {
-        if (!(cpu->cr4 & CR4_PAE) ||
-            ((cpu->cs_arbytes & SEG_ATTR_L) && (cpu->cs_arbytes & SEG_ATTR_DB))) {
-            return false;
-        }
+    if (is_paging && is_long &&
+        (!(cpu->cr4 & CR4_PAE) || ((cpu->cs_arbytes & SEG_ATTR_L) && (cpu->cs_arbytes & SEG_ATTR_DB)))) {
+        return false;
     }
     if (!(cpu->msr_efer & EFER_LMA) != !(is_paging && is_long)) {
         return false;
@@ -178,19 +176,10 @@ static bool check_segments(const struct hvm_hw_cpu *cpu)
 /* What EVENTINJ takes (APM vol. 2, 15.20). */
 static bool check_event(const struct hvm_hw_cpu *cpu)
 {
-    if (!cpu->pending_valid) {
-        return true;
-    }
-    switch ((uint64_t)cpu->pending_type << 8) {
-    case EVENT_TYPE_INTR:
-    case EVENT_TYPE_NMI:
-    case EVENT_TYPE_SOFT:
-        return true;
-    case EVENT_TYPE_EXC:
-        return cpu->pending_vector < 32 && cpu->pending_vector != EXC_NMI;
-    default:
-        return false;
-    }
+    uint64_t type = (uint64_t)cpu->pending_type << 8;
+
+    return !cpu->pending_valid || type == EVENT_TYPE_INTR || type == EVENT_TYPE_NMI || type == EVENT_TYPE_SOFT ||
+           (type == EVENT_TYPE_EXC && cpu->pending_vector < 32 && cpu->pending_vector != EXC_NMI);
 }
 
 static bool check_mxcsr(const void *fxsave)
@@ -205,18 +194,15 @@ bool arch_vcpu_check(const void *body, uint32_t length)
 {
     const struct hvm_hw_cpu *cpu = body;
 
-    if ((cpu->flags & XEN_X86_FPU_INITIALISED) && !check_mxcsr(cpu->fpu_regs)) {
-        return false;
-    }
-    return check_control(cpu) && check_segments(cpu) && check_event(cpu);
+    return !((cpu->flags & XEN_X86_FPU_INITIALISED) && !check_mxcsr(cpu->fpu_regs)) && check_control(cpu) &&
+           check_segments(cpu) && check_event(cpu);
 }
 
 static unsigned cpl_of(const struct hvm_hw_cpu *cpu)
 {
-    if (!(cpu->cr0 & CR0_PE)) {
-        return 0;
-    }
-    return cpu->rflags & RFLAGS_VM ? 3 : cpu->ss_arbytes >> SEG_ATTR_DPL_SHIFT & 3;
+    unsigned in_protected = cpu->rflags & RFLAGS_VM ? 3 : cpu->ss_arbytes >> SEG_ATTR_DPL_SHIFT & 3;
+
+    return cpu->cr0 & CR0_PE ? in_protected : 0;
 }
 
 /* x87 and SSE; with XSAVE they are marked as valid in the area's header. */

@@ -4,7 +4,6 @@
  * device answers there (emulation), or it is device memory of the host that the hardware domain
  * reaches for the first time, or nothing is there: reads give all-ones, writes are lost.
  */
-#include <hv/hypercall.h>
 #include <hv/machine_map.h>
 #include <hv/mmio.h>
 #include <hv/print.h>
@@ -21,10 +20,8 @@ static bool is_spurious(struct domain *d, gfn_t g, uint64_t error)
 {
     struct p2m_entry entry = p2m_lookup(d, g);
 
-    if (mfn_is_none(entry.mfn)) {
-        return false;
-    }
-    return (!(error & NPF_WRITE) || (entry.flags & P2M_W)) && (!(error & NPF_FETCH) || (entry.flags & P2M_X));
+    return !mfn_is_none(entry.mfn) && (!(error & NPF_WRITE) || (entry.flags & P2M_W)) &&
+           (!(error & NPF_FETCH) || (entry.flags & P2M_X));
 }
 
 /* Device memory of the host is the hardware domain's, one to one, unless the hypervisor keeps it. */

@@ -5,7 +5,6 @@
  * everything that a guest could reach is saved whatever its XCR0 says: disabled components keep
  * their contents. PKRU is one of them: it is not offered, but a guest that sets CR4.PKE reaches it.
  */
-#include <hv/hypercall.h>
 
 #include "svm.h"
 

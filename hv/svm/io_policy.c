@@ -6,7 +6,6 @@
  */
 #include <hv/acpi.h>
 #include <hv/console.h>
-#include <hv/hypercall.h>
 #include <hv/print.h>
 #include <hv/vpci.h>
 #include <xen/sched.h>

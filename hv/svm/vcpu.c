@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A vCPU's VMCB: its making, its well-defined states (reset, SIPI, PVH entry), and the seam functions. */
-#include <hv/hypercall.h>
 #include <hv/vlapic.h>
 
 #include "svm.h"

@@ -130,6 +130,27 @@ Test(memory_op, long_list_stops_after_each_extent)
     cr_assert_eq(p2m_lookup(d, gfn(FREE + 1024)).order, ORDER_2M);
 }
 
+Test(memory_op, range_goes_on_where_it_was)
+{
+    struct xen_add_to_physmap *add = fake_guest_memory(d, ARG);
+    unsigned cmd = XENMEM_add_to_physmap, calls = 1;
+    mfn_t first = p2m_lookup(d, gfn(20)).mfn, last = p2m_lookup(d, gfn(22)).mfn;
+
+    *add = (struct xen_add_to_physmap){
+        .domid = DOMID_SELF, .size = 3, .space = XENMAPSPACE_gmfn_range, .idx = 20, .gpfn = FREE};
+    fake_wants_restart = true;
+    while (memory_op(d->vcpus[0], cmd, ARG) == HYPERCALL_RESTART) {
+        cmd = (unsigned)fake_restart_args[0];
+        calls++;
+    }
+
+    cr_assert_eq(calls, 3);
+    cr_assert_eq(p2m_lookup(d, gfn(FREE)).mfn.n, first.n);
+    cr_assert_eq(p2m_lookup(d, gfn(FREE + 2)).mfn.n, last.n);
+    cr_assert(mfn_is_none(p2m_lookup(d, gfn(21)).mfn));
+    cr_assert_eq(memory_op(d->vcpus[0], XENMEM_add_to_physmap | 4U << 6, ARG), -XEN_EINVAL);
+}
+
 static long target(struct domain *caller, unsigned cmd, domid_t domid, uint64_t pages)
 {
     struct xen_pod_target *t = fake_guest_memory(caller, ARG);

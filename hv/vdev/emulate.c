@@ -9,7 +9,8 @@
 
 #include <hv/arch/x86.h>
 #include <hv/decode.h>
-#include <hv/hypercall.h>
+#include <hv/guest_copy.h>
+#include <hv/vcpu.h>
 
 #define FLAG_CF   (1UL << 0)
 #define FLAG_PF   (1UL << 2)

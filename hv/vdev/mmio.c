@@ -5,7 +5,8 @@
  */
 #include <hv/mmio.h>
 
-#include <hv/hypercall.h>
+#include <hv/guest_copy.h>
+#include <hv/vcpu.h>
 #include <hv/vlapic.h>
 
 #define XAPIC_GFN 0xfee00UL
@@ -144,10 +145,7 @@ static uint64_t xapic_read(struct vcpu *v, void *data, uint64_t gpa, unsigned si
 {
     unsigned offset = gpa & (PAGE_SIZE - 1);
 
-    if ((offset & 0xf) >= 4) {
-        return 0;
-    }
-    return low_bytes(vlapic_mmio_read(v, offset) >> (8 * (offset & 3)), size);
+    return (offset & 0xf) >= 4 ? 0 : low_bytes(vlapic_mmio_read(v, offset) >> (8 * (offset & 3)), size);
 }
 
 static void xapic_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, uint64_t value)

@@ -8,7 +8,7 @@
 #include <hv/vlapic.h>
 
 #include <hv/arch/x86.h>
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/vioapic.h>
 
 #include "vlapic_state.h"
@@ -172,10 +172,7 @@ static int find_pending(struct vcpu *v)
 
 int vlapic_pending_vector(struct vcpu *v)
 {
-    if (likely(__atomic_load_n(&v->arch.vlapic->pending, __ATOMIC_ACQUIRE) == 0)) {
-        return -1;
-    }
-    return find_pending(v);
+    return likely(__atomic_load_n(&v->arch.vlapic->pending, __ATOMIC_ACQUIRE) == 0) ? -1 : find_pending(v);
 }
 
 void vlapic_accept(struct vcpu *v, uint8_t vector)

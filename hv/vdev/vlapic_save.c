@@ -71,10 +71,8 @@ bool vlapic_check(const void *body, uint32_t length)
 {
     uint64_t base = ((const struct hvm_hw_lapic *)body)->apic_base_msr;
 
-    if ((base & ~(APIC_BASE_BSP | APIC_BASE_EXTD | APIC_BASE_ENABLE)) != APIC_BASE_ADDRESS) {
-        return false;
-    }
-    return (base & APIC_BASE_ENABLE) || !(base & APIC_BASE_EXTD);
+    return (base & ~(APIC_BASE_BSP | APIC_BASE_EXTD | APIC_BASE_ENABLE)) == APIC_BASE_ADDRESS &&
+           ((base & APIC_BASE_ENABLE) || !(base & APIC_BASE_EXTD));
 }
 
 void vlapic_load(struct vcpu *v, const void *body, uint32_t length)

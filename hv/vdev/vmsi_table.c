@@ -8,6 +8,7 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/arch/paging.h>
+#include <hv/arch/x86.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
 #include <hv/machine_map.h>
@@ -79,26 +80,6 @@ static void program(struct vmsi_device *device, unsigned n)
 
 /* --- The guest's accesses --------------------------------------------------------------------------- */
 
-static uint64_t host_read(volatile void *at, unsigned size)
-{
-    switch (size) {
-    case 1: return *(volatile uint8_t *)at;
-    case 2: return *(volatile uint16_t *)at;
-    case 4: return *(volatile uint32_t *)at;
-    default: return *(volatile uint64_t *)at;
-    }
-}
-
-static void host_write(volatile void *at, unsigned size, uint64_t value)
-{
-    switch (size) {
-    case 1: *(volatile uint8_t *)at = (uint8_t)value; break;
-    case 2: *(volatile uint16_t *)at = (uint16_t)value; break;
-    case 4: *(volatile uint32_t *)at = (uint32_t)value; break;
-    default: *(volatile uint64_t *)at = value; break;
-    }
-}
-
 /* Whether gpa is in the table (else it is a neighbour in its page), and where. */
 static bool in_table(const struct vmsi_device *device, uint64_t gpa, unsigned *n, unsigned *offset)
 {
@@ -131,7 +112,7 @@ static uint64_t table_read(struct vcpu *v, void *data, uint64_t gpa, unsigned si
     (void)v;
     spin_lock(&device->vpci->lock);
     if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
-        value = host_read(paging_map_mmio(gpa, size), size);
+        value = x86_mmio_read(paging_map_mmio(gpa, size), size);
     } else if (size >= 4) {
         value = *entry_word(&device->entries[n], offset);
         if (size == 8) {
@@ -152,7 +133,7 @@ static void table_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size,
     (void)v;
     spin_lock(&device->vpci->lock);
     if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
-        host_write(paging_map_mmio(gpa, size), size, value);
+        x86_mmio_write(paging_map_mmio(gpa, size), size, value);
     } else if (size >= 4) { /* software may write dwords and quadwords only (6.8.2) */
         *entry_word(&device->entries[n], offset) = (uint32_t)value;
         if (size == 8) {

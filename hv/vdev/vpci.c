@@ -7,7 +7,7 @@
 #include <hv/vpci.h>
 
 #include <hv/acpi.h>
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/iommu.h>
 #include <hv/mmio.h>
 

@@ -4,7 +4,7 @@
 
 #include <hv/arch/apic.h>
 #include <hv/arch/traps.h>
-#include <hv/hypercall.h>
+#include <hv/vcpu.h>
 #include <hv/print.h>
 #include <hv/trace.h>
 

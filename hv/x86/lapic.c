@@ -183,15 +183,9 @@ void arch_timer_program(uint64_t deadline_ns)
         return;
     }
 
-    uint64_t count = 0;
+    uint64_t now = now_ns();
+    /* A timer that fires early only looks again: far deadlines are cut to what 32 bits hold. */
+    uint64_t wait = MIN(deadline_ns > now ? deadline_ns - now : 0, 1000000000UL);
 
-    if (deadline_ns != ~0UL) {
-        uint64_t now = now_ns();
-        uint64_t wait = deadline_ns > now ? deadline_ns - now : 0;
-
-        /* A timer that fires early only looks again: far deadlines are cut to what 32 bits hold. */
-        wait = MIN(wait, 1000000000UL);
-        count = MIN(wait * timer_khz / 1000000 + 1, 0xffffffffUL);
-    }
-    write_reg(REG_TIMER_INIT, (uint32_t)count);
+    write_reg(REG_TIMER_INIT, deadline_ns == ~0UL ? 0 : (uint32_t)MIN(wait * timer_khz / 1000000 + 1, 0xffffffffUL));
 }

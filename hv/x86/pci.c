@@ -24,34 +24,6 @@ static volatile void *ecam_register(pci_bdf bdf, unsigned offset)
     return paging_map_mmio(acpi_info.mcfg_base + ((uint64_t)bdf << 12) + offset, 4);
 }
 
-static uint32_t ecam_read(pci_bdf bdf, unsigned offset, unsigned size)
-{
-    volatile void *reg = ecam_register(bdf, offset);
-
-    if (!reg) {
-        return ~0u;
-    }
-    switch (size) {
-    case 1: return *(volatile uint8_t *)reg;
-    case 2: return *(volatile uint16_t *)reg;
-    default: return *(volatile uint32_t *)reg;
-    }
-}
-
-static void ecam_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t value)
-{
-    volatile void *reg = ecam_register(bdf, offset);
-
-    if (!reg) {
-        return;
-    }
-    switch (size) {
-    case 1: *(volatile uint8_t *)reg = (uint8_t)value; break;
-    case 2: *(volatile uint16_t *)reg = (uint16_t)value; break;
-    default: *(volatile uint32_t *)reg = value; break;
-    }
-}
-
 static void select_register(pci_bdf bdf, unsigned offset)
 {
     x86_out(CONFIG_ADDRESS, 4, 0x80000000u | (uint32_t)bdf << 8 | (offset & 0xfc));
@@ -63,7 +35,9 @@ uint32_t pci_config_read(pci_bdf bdf, unsigned offset, unsigned size)
     uint32_t value;
 
     if (offset >= 256) {
-        return ecam_read(bdf, offset, size);
+        volatile void *reg = ecam_register(bdf, offset);
+
+        return reg ? (uint32_t)x86_mmio_read(reg, size) : ~0u;
     }
     spin_lock(&pci_lock);
     select_register(bdf, offset);
@@ -77,7 +51,11 @@ void pci_config_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t valu
     uint16_t port = (uint16_t)(CONFIG_DATA + (offset & 3));
 
     if (offset >= 256) {
-        ecam_write(bdf, offset, size, value);
+        volatile void *reg = ecam_register(bdf, offset);
+
+        if (reg) {
+            x86_mmio_write(reg, size, value);
+        }
         return;
     }
     spin_lock(&pci_lock);

@@ -49,10 +49,8 @@ void cpu_init_boot(void)
 
 uint32_t x86_boot_apic_id(void)
 {
-    if (x86_cpuid(0, 0).eax >= 0xb && x86_cpuid(0xb, 0).ebx != 0) {
-        return x86_cpuid(0xb, 0).edx;
-    }
-    return x86_cpuid(1, 0).ebx >> 24;
+    return x86_cpuid(0, 0).eax >= 0xb && x86_cpuid(0xb, 0).ebx != 0 ? x86_cpuid(0xb, 0).edx
+                                                                    : x86_cpuid(1, 0).ebx >> 24;
 }
 
 void cpu_raise(struct cpu *c, uint32_t work)

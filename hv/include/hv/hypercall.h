@@ -10,14 +10,6 @@
 #include <hv/guest_copy.h>
 #include <hv/vcpu.h>
 
-#ifndef XEN_ERRNO
-#define XEN_ERRNO(name, value) XEN_##name = (value),
-enum xen_errno {
-#include <xen/errno.h>
-    XEN_ERESTART = 85, /* ours only: never seen by a guest */
-};
-#endif
-
 #define HYPERCALL_RESTART (-(long)XEN_ERESTART)
 #define HYPERCALL_ARGS    5U /* in registers */
 

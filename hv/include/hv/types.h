@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <hv/errno.h>
 #include <hv/string.h>
 
 #define PAGE_SHIFT 12

@@ -145,6 +145,28 @@ static inline uint32_t x86_in(uint16_t port, unsigned size)
     return value;
 }
 
+/* A device's register of 1, 2, 4 or 8 bytes. */
+static inline uint64_t x86_mmio_read(const volatile void *at, unsigned size)
+{
+    return size == 1   ? *(const volatile uint8_t *)at
+           : size == 2 ? *(const volatile uint16_t *)at
+           : size == 4 ? *(const volatile uint32_t *)at
+                       : *(const volatile uint64_t *)at;
+}
+
+static inline void x86_mmio_write(volatile void *at, unsigned size, uint64_t value)
+{
+    if (size == 1) {
+        *(volatile uint8_t *)at = (uint8_t)value;
+    } else if (size == 2) {
+        *(volatile uint16_t *)at = (uint16_t)value;
+    } else if (size == 4) {
+        *(volatile uint32_t *)at = (uint32_t)value;
+    } else {
+        *(volatile uint64_t *)at = value;
+    }
+}
+
 /* Control register n. */
 #define x86_read_cr(n)                                                                             \
     ({                                                                                             \
