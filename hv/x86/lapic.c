@@ -126,6 +126,8 @@ void lapic_enable(void)
     if (is_x2apic) {
         x86_wrmsr(MSR_APIC_BASE, base | APIC_BASE_EXTD);
     }
+    /* First: while it is off, as after INIT, the LVT's entries stay masked whatever is written (APM vol. 2, 16.4.7). */
+    write_reg(REG_SVR, SVR_ENABLE | IRQ_VECTOR_SPURIOUS);
     write_reg(REG_TPR, 0);
     write_reg(REG_LVT_LINT0, LVT_MASKED);
     write_reg(REG_LVT_LINT1, LVT_NMI);
@@ -133,7 +135,6 @@ void lapic_enable(void)
     write_reg(REG_TIMER_DIV, TIMER_DIVIDE_1);
     write_reg(REG_TIMER_INIT, 0);
     write_reg(REG_LVT_TIMER, IRQ_VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));
-    write_reg(REG_SVR, SVR_ENABLE | IRQ_VECTOR_SPURIOUS);
 }
 
 /* How fast the timer counts, against the TSC. */

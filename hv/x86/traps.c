@@ -15,6 +15,8 @@ struct exception_entry {
     uint64_t rip, fixup;
 };
 
+#define EXCEPTION_COUNT 32U /* vectors from here on are interrupts, the hypervisor's or what firmware left pending */
+
 extern const struct exception_entry exception_table[], exception_table_end[];
 
 static const char *const names[] = {
@@ -49,7 +51,7 @@ static void handle_nmi(const struct trap_frame *frame)
 
 void trap_handle(struct trap_frame *frame)
 {
-    if (frame->vector >= IRQ_VECTOR_FIRST) {
+    if (frame->vector >= EXCEPTION_COUNT) {
         irq_dispatch((uint8_t)frame->vector);
         return;
     }

@@ -17,7 +17,7 @@ void descriptors_init(void);
 
 /* Called by x86/traps.S with interrupts off. */
 void trap_handle(struct trap_frame *frame);
-/* Vectors from IRQ_VECTOR_FIRST up: runs the handler, then acknowledges. */
+/* A vector that is no exception: runs its handler, then acknowledges. */
 void irq_dispatch(uint8_t vector);
 
 /* panic() with the registers of a trap. */
