@@ -185,9 +185,7 @@ static int make_rings(unsigned order)
     mfn_t frames[MAX_CPUS], info_frame;
     unsigned made = 0;
 
-    while (PAGE_SIZE << info_order < info_bytes) {
-        info_order++;
-    }
+    info_order = order_of(info_bytes);
     info_frame = frame_alloc_hv(info_order, NODE_ANY);
     for (; !mfn_is_none(info_frame) && made < cpu_count; made++) {
         frames[made] = frame_alloc_hv(order, cpus[made]->node);

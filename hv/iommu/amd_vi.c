@@ -369,7 +369,6 @@ static bool fault_seen(const struct iommu *io)
 /* The logs are looked at once a second, not by interrupts, which a device could cause without end. */
 static void look_for_faults(void *data)
 {
-    (void)data;
     for (unsigned i = 0; i < iommu_count; i++) {
         bool was_refused = fault_seen(&iommus[i]);
 

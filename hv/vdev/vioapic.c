@@ -299,8 +299,6 @@ static uint64_t chip_read(struct vcpu *v, void *data, uint64_t gpa, unsigned siz
     struct vioapic_chip *chip = data;
     uint32_t value = ~0U;
 
-    (void)v;
-    (void)size;
     spin_lock(&chip->owner->lock);
     switch (gpa & 0xff) {
     case REG_SELECT:
@@ -320,8 +318,6 @@ static void chip_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, 
 {
     struct vioapic_chip *chip = data;
 
-    (void)v;
-    (void)size;
     spin_lock(&chip->owner->lock);
     switch (gpa & 0xff) {
     case REG_SELECT:
@@ -360,22 +356,12 @@ void vioapic_show(const struct domain *d)
 
 /* --- Life --------------------------------------------------------------------------------- */
 
-static unsigned order_for(size_t size)
-{
-    unsigned order = 0;
-
-    while ((PAGE_SIZE << order) < size) {
-        order++;
-    }
-    return order;
-}
-
 static int create_chip(struct domain *d, const struct ioapic_info *info)
 {
     struct vioapic *io = d->vioapic;
     unsigned pin_count = MIN(info->pin_count, MAX_PINS);
     unsigned order =
-        order_for(sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin));
+        order_of(sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin));
     mfn_t m = frame_alloc_hv(order, NODE_ANY);
     struct vioapic_chip *chip;
 

@@ -109,7 +109,6 @@ static uint64_t table_read(struct vcpu *v, void *data, uint64_t gpa, unsigned si
     unsigned n, offset;
     uint64_t value = ~0UL;
 
-    (void)v;
     spin_lock(&device->vpci->lock);
     if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
         value = x86_mmio_read(paging_map_mmio(gpa, size), size);
@@ -130,7 +129,6 @@ static void table_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size,
     struct vmsi_device *device = data;
     unsigned n, offset;
 
-    (void)v;
     spin_lock(&device->vpci->lock);
     if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
         x86_mmio_write(paging_map_mmio(gpa, size), size, value);
@@ -242,26 +240,20 @@ void vmsi_table_follow(struct vmsi_device *device)
 
 static bool make_entries(struct vmsi_device *device, unsigned count)
 {
-    unsigned order = 0;
+    unsigned order = order_of(count * sizeof(device->entries[0]));
 
-    if (device->entries && count <= (PAGE_SIZE << device->entry_order) / sizeof(device->entries[0])) {
-        device->entry_count = count;
-        return true;
-    }
-    while ((PAGE_SIZE << order) / sizeof(device->entries[0]) < count) {
-        order++;
-    }
+    if (!device->entries || order > device->entry_order) {
+        mfn_t m = frame_alloc_hv(order, NODE_ANY);
 
-    mfn_t m = frame_alloc_hv(order, NODE_ANY);
-
-    if (mfn_is_none(m)) {
-        return false;
+        if (mfn_is_none(m)) {
+            return false;
+        }
+        if (device->entries) {
+            frame_free_hv(virt_to_mfn(device->entries), device->entry_order);
+        }
+        device->entries = mfn_to_virt(m);
+        device->entry_order = order;
     }
-    if (device->entries) {
-        frame_free_hv(virt_to_mfn(device->entries), device->entry_order);
-    }
-    device->entries = mfn_to_virt(m);
-    device->entry_order = order;
     device->entry_count = count;
     return true;
 }

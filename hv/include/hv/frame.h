@@ -58,6 +58,17 @@ static inline struct frame *frame_of(mfn_t m)
     return &frame_table[m.n];
 }
 
+/* The smallest order whose block holds so many bytes. */
+static inline unsigned order_of(size_t bytes)
+{
+    unsigned order = 0;
+
+    while (PAGE_SIZE << order < bytes) {
+        order++;
+    }
+    return order;
+}
+
 /* Sets up the frame table for [0, limit) frames, all RESERVED; `table` is zeroed memory. */
 void frame_init(struct frame *table, uint64_t limit);
 
