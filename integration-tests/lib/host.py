@@ -25,11 +25,11 @@ class Lab:
     def __init__(self, hypervisor=None, name="test"):
         self.build = Path(os.environ.get("NETHER_BUILD", ROOT / "build"))
         self.folder = self.build / f"{name}-lab"
-        self.evidence = self.build / f"{name}-evidence"
+        self.evidence = self.build / "test-evidence"
         self.hypervisor = hypervisor
         self.env = dict(os.environ, NETHER_LAB=str(self.folder))
         self.build.mkdir(parents=True, exist_ok=True)
-        self.lock = open(self.build / "test-lab.lock", "w")  # held until this process ends
+        self.lock = open(self.build / f"{name}-lab.lock", "w")  # held until this process ends
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
