@@ -35,7 +35,7 @@ with_backports() {
     if [ -z "$(find "$folder/updated" -mmin -1440 2>/dev/null)" ]; then
         mkdir -p "$folder/lists/partial" "$folder/archives/partial"
         debian_sources | awk '$3 == "bookworm" && $4 == "main" {$3 = "bookworm-backports"; print}' >"$folder/sources.list"
-        if apt-get "${APT[@]}" update -qq >&2; then
+        if apt-get "${APT[@]}" -o APT::Update::Error-Mode=any update -qq >&2; then
             touch "$folder/updated"
         else
             warn "apt-get could not update its list of Debian 12's backports; trying with what is known"

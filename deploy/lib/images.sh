@@ -15,7 +15,7 @@ newest_kernel_package() {
     backports) known='linux-image-[0-9]*+deb12-amd64_*.deb' ;;
     esac
     package=$(apt-cache "${APT[@]}" depends "$meta" 2>/dev/null |
-        awk '/Depends: linux-image-[0-9]/ && !found {print $2; found = 1}')
+        awk '/Depends: linux-image-[0-9]/ && !found {print $2; found = 1}' || true)
     if [ -z "$package" ]; then
         package=$(find "$CACHE/debs" -name "$known" -printf '%f\n' 2>/dev/null |
             sort -V | tail -1 | cut -d_ -f1)

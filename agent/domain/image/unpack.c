@@ -15,7 +15,7 @@
 #define XZ_MEMORY_MAX        (256ull << 20) /* the kernel build uses a 32 MiB dictionary */
 #define ZSTD_WINDOW_LOG_MAX  27             /* 128 MiB, what the kernel build asks for at most */
 #define LZ4_BLOCK_BYTES      (8 << 20)      /* a block unpacks to this; only the last one to less */
-#define LZ4_SIZE_BYTES       4u             /* before each block, and what the kernel build appends */
+#define LZ4_SIZE_BYTES       4u            /* before each block, and what the kernel build appends */
 
 static const struct {
     enum unpack_format format;
@@ -147,8 +147,8 @@ static int unpack_zstd(const uint8_t *data, size_t size_bytes, uint8_t *out, siz
 }
 
 /*
- * The legacy frame of the lz4 frame format, which is what the kernel build makes: the magic number, then blocks,
- * each behind its size. It has no end mark, so the end is where out is full.
+ * The legacy frame of the lz4 frame format, which is what the kernel build makes: the magic number,
+ * then blocks, each behind its size. It has no end mark, so the end is where out is full.
  */
 static int unpack_lz4(const uint8_t *data, size_t size_bytes, uint8_t *out, size_t out_bytes,
                       struct err *err)

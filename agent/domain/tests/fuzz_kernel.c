@@ -191,7 +191,8 @@ static size_t make_bzimage(uint8_t *out, enum unpack_format format)
         put_u32(payload + length, (uint32_t)elf_size);
         length += 4;
     } else if (format == UNPACK_LZ4) {
-        int block = LZ4_compress_default((const char *)elf, (char *)payload + 8, (int)elf_size, 2048);
+        int block =
+            LZ4_compress_default((const char *)elf, (char *)payload + 8, (int)elf_size, 2048);
 
         fuzz_check(block > 0);
         put_u32(payload, 0x184c2102);
