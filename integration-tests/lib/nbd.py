@@ -4,9 +4,9 @@
 Protocol: the NBD project's doc/proto.md, fixed newstyle negotiation and simple replies.
 """
 
-import os
 import socket
 import struct
+import tempfile
 import threading
 
 INIT_MAGIC = b"NBDMAGICIHAVEOPT"
@@ -26,15 +26,14 @@ EIO = 5
 class Disk:
     """A disk of zeros that a QEMU may connect to by its Unix socket. While is_failing, reads and writes are errors."""
 
-    def __init__(self, path, size):
-        self.path = path
+    def __init__(self, size):
+        self.folder = tempfile.TemporaryDirectory(prefix="nether-")  # a socket's path must be short
+        self.path = f"{self.folder.name}/disk.sock"
         self.data = bytearray(size)
         self.is_failing = False
         self.failed = 0  # requests that were answered with an error
-        if os.path.exists(path):
-            os.unlink(path)
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
+        self.listener.bind(self.path)
         self.listener.listen()
         threading.Thread(target=self.accept, daemon=True).start()
 

@@ -6,9 +6,7 @@ the bridge or the guests along, and that does not come back without a reboot; da
 has no memory left; a full disk that costs the agent its state or a guest its life.
 """
 
-import time
-
-from lib.check import Failure, check, wait_for
+from lib.check import check, wait_for
 from lib.holdings import DAEMONS
 from lib.nbd import Disk
 
@@ -52,7 +50,7 @@ class Witness:
 
 def attach_frail_disk(host):
     """A disk whose errors the test decides, put into the running host: (the disk, its path in dom0)."""
-    disk = Disk(str(host.lab.folder / "frail.sock"), 64 << 20)
+    disk = Disk(64 << 20)
     told(host, "drive_add", "0", f"if=none,id=frail,format=raw,file=nbd:unix:{disk.path}")
     told(host, "device_add", f"nvme,id=frail,drive=frail,serial={SERIAL},bus=slot2")
     find = f"grep -l {SERIAL} /sys/block/nvme*/device/serial | cut -d/ -f4"
