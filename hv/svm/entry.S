@@ -74,6 +74,8 @@ svm_enter:
     mov     %r14, G_R14(%rax)
     mov     %r15, G_R15(%rax)
 
+    lea     6*8(%rsp), %rbp /* a frame: an NMI that waited comes at STGI, and may print the stack */
+    stgi
     pop     %rdi
     pop     %r15
     pop     %r14
@@ -81,7 +83,6 @@ svm_enter:
     pop     %r12
     pop     %rbx
     pop     %rbp
-    stgi
     ret
     .size svm_enter, . - svm_enter
 
