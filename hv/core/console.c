@@ -45,8 +45,12 @@ static size_t piece(void)
 
 static void send_all(void)
 {
-    for (skip_lost(); serial_at != ring_end; serial_at += piece()) {
-        serial_write(&ring[serial_at % RING_SIZE], piece());
+    skip_lost();
+    while (serial_at < ring_end) {
+        size_t size = piece();
+
+        serial_write(&ring[serial_at % RING_SIZE], size);
+        serial_at += size;
     }
 }
 
@@ -55,7 +59,7 @@ static void offer_some(void)
     uint64_t before = serial_at, now = now_ns();
 
     skip_lost();
-    for (unsigned i = 0; i < OFFERS && serial_at != ring_end; i++) {
+    for (unsigned i = 0; i < OFFERS && serial_at < ring_end; i++) {
         serial_at += serial_offer(&ring[serial_at % RING_SIZE], piece());
     }
     if (serial_at != before || serial_at == ring_end) {
@@ -89,13 +93,28 @@ static void drain_again(void *unused)
 void console_defer(void)
 {
     timer_init(&drain_timer, drain_again, NULL);
+    progress_ns = now_ns();
     is_deferred = true;
+}
+
+void console_flush(void)
+{
+    bool locked = !READ_ONCE(lock_broken);
+
+    if (locked) {
+        spin_lock(&console_lock);
+    }
+    is_deferred = false;
+    send_all();
+    if (locked) {
+        spin_unlock(&console_lock);
+    }
 }
 
 void console_break_lock(void)
 {
     WRITE_ONCE(lock_broken, true);
-    send_all();
+    console_flush();
 }
 
 static void ring_put(const char *text, size_t size)
@@ -116,7 +135,7 @@ void console_write(const char *text, size_t size)
         spin_lock(&console_lock);
     }
     ring_put(text, size);
-    if (!is_deferred || !locked) {
+    if (!is_deferred) {
         send_all();
     } else {
         /* Any lock may be held here, so the timer waits for the door. */

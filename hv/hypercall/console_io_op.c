@@ -56,10 +56,11 @@ static void print_guest_line(struct domain *d, char *line, size_t length)
     if (length == 0 || !may_print(d, &lost)) {
         return;
     }
+    /* Whatever loglvl= says. */
     if (lost > 0) {
-        pr_info("d%u: %u lines were dropped", d->domid, lost);
+        printk(LOG_ERROR, "d%u: %u lines were dropped", d->domid, lost);
     }
-    pr_info("d%u: %s", d->domid, line);
+    printk(LOG_ERROR, "d%u: %s", d->domid, line);
 }
 
 static void print_guest(struct domain *d, char *text, size_t size)

@@ -45,10 +45,12 @@ svm_enter:
     /* RAX is free: the guest's is in the VMCB. */
     mov     (%rsp), %rax
     each_gpr store
+
+    lea     6*8(%rsp), %rbp /* a frame: an NMI that waited comes at STGI, and may print the stack */
+    stgi
     .irp reg, rdi, r15, r14, r13, r12, rbx, rbp
     pop     %\reg
     .endr
-    stgi
     ret
     .size svm_enter, . - svm_enter
 

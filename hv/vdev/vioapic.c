@@ -125,7 +125,10 @@ static void connect(struct vioapic_pin *pin)
     }
     if (ioapic_route(pin->gsi, pin->host_vector, cpus[cpu]->apic_id, mode & RTE_LEVEL,
                      mode & RTE_ACTIVE_LOW, pin->is_held) != 0) {
+        /* A pin that has been routed has its table: this is its first time. */
         pr_error("vioapic: gsi %u stays masked: no memory for its remapping table", pin->gsi);
+        irq_vector_free(pin->host_vector);
+        pin->host_vector = 0;
         return;
     }
     pin->routed_cpu = cpu;

@@ -22,7 +22,7 @@ void machine_reset(void)
     } PACKED no_idt = {0, 0};
 
     __asm__ volatile("cli");
-    console_break_lock();
+    console_flush();
     x86_out8(0xcf9, 0x02);
     x86_out8(0xcf9, 0x06);
     for (unsigned i = 0; i < 100000 && x86_in8(0x64) & 2; i++) {
@@ -36,7 +36,7 @@ void machine_reset(void)
 void machine_stop(void)
 {
     if (boot_options.no_reboot) {
-        console_break_lock();
+        console_flush();
         machine_halt();
     }
     machine_reset();

@@ -25,6 +25,7 @@ bool console_drain(void);
 /* Copies up to size bytes of the ring from position *index on (free-running; moved to the oldest kept byte
  * if that is newer); returns the count and advances *index. clear: forgets what was read. */
 size_t console_ring_read(uint64_t *index, char *buf, size_t size, bool clear);
-/* The host ends: what waits goes out, and from now on all is written at once and without the lock, for a
- * panic must come out whoever held it. */
+/* The host ends: what waits goes out, and from now on all is written at once. */
+void console_flush(void);
+/* The same, and without the lock: a panic must come out whoever held it. */
 void console_break_lock(void);
