@@ -108,7 +108,7 @@ class Nether(Peer):
         self.host.wait_agent()
 
     def console_path(self, guest):
-        return f"/var/lib/nether/console/{guest.name}.log"
+        return f"/var/log/nether/console/{guest.name}.log"
 
     def create_line(self, guest):
         config = guest.config
