@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LOOK_EVERY_US 5000
+#define LOOK_EVERY_MS 20
 #define GIVE_UP_S     600
 #define FILE_MAX      (1 << 20)
 
@@ -33,6 +34,7 @@ struct watched {
 };
 
 static struct watched watched = {.fd = -1};
+static sigset_t child_ends;
 
 static double now_s(void)
 {
@@ -66,6 +68,7 @@ static pid_t start(char **command)
     pid_t child = fork();
 
     if (child == 0) {
+        sigprocmask(SIG_UNBLOCK, &child_ends, NULL);
         dup2(STDERR_FILENO, STDOUT_FILENO);
         execvp(command[0], command);
         fprintf(stderr, "stopwatch: %s cannot be run: %s\n", command[0], strerror(errno));
@@ -100,6 +103,10 @@ int main(int argc, char **argv)
         return 2;
     }
 
+    sigemptyset(&child_ends);
+    sigaddset(&child_ends, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &child_ends, NULL);
+
     double began = now_s();
     pid_t child = start(argv);
 
@@ -128,7 +135,7 @@ int main(int argc, char **argv)
             fprintf(stderr, "stopwatch: nothing for %d s\n", GIVE_UP_S);
             return 124;
         }
-        usleep(LOOK_EVERY_US);
+        sigtimedwait(&child_ends, NULL, &(struct timespec){.tv_nsec = LOOK_EVERY_MS * 1000000L});
     }
     return 0;
 }
