@@ -16,7 +16,7 @@ from lib.check import check
 ROUNDS = 3
 DISK_MIB = 64
 DISK_REQUEST = 1 << 20
-STREAM_MIB = 32
+STREAM_MIB = 16
 PINGS = 50
 SERIAL = "nether-bench"  # of the disk
 

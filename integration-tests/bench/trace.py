@@ -4,6 +4,8 @@
 import struct
 from collections import Counter
 
+from lib.check import Failure
+
 EVENT_MASK = "0x000a9000"  # for xentrace -e: who runs (TRC_SCHED_SWITCH), and TRC_HVM_VMEXIT
 SCHED_SWITCH = 0x0002800A  # data: domain and vCPU that ran, domain and vCPU that run now
 VMEXIT, VMEXIT64 = 0x00081002, 0x00081102  # data: exit code, RIP
@@ -24,11 +26,11 @@ def records(data):
 
 
 def count_exits(data, domid):
-    """Exits of a domain by exit code, on a host of one CPU. Records that were lost are a ValueError."""
+    """Exits of a domain by exit code, on a host of one CPU. It is a failure when records were lost."""
     running, exits = None, Counter()
     for event, words in records(data):
         if event == LOST_RECORDS:
-            raise ValueError("the trace has lost records")
+            raise Failure("xentrace has lost records: the exits cannot be counted")
         if event == SCHED_SWITCH:
             running = words[2]
         elif event in (VMEXIT, VMEXIT64) and running == domid:
