@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two hypervisors as the benchmark sees them: booting a host, making and ending guests with the host's own command."""
+"""The two hypervisors as the benchmark sees them: a host is booted, guests are made and ended with its own command."""
 
 import re
 import sys
