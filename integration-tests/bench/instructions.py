@@ -70,7 +70,7 @@ def run_cost_guest(peer, name, rows):
 def idle_exits(peer, guest):
     """The guest's exits in an idle second, counted in IDLE_S of them."""
     path = peer.lab.folder / "idle.trace"
-    domid = int(peer.host.shell("xenstore-list /local/domain | sort -n | tail -1")  # the youngest)
+    domid = int(peer.host.shell("xenstore-list /local/domain | sort -n | tail -1"))  # the youngest
     peer.host.shell(f"rm -f /tmp/trace; xentrace -D -S 256 -e {trace.EVENT_MASK} -T {IDLE_S} /tmp/trace", timeout_s=600)
     result = peer.lab.run("pull", 1, "/tmp/trace", path, capture_output=True)
     check(result.returncode == 0, f"the trace cannot be had: {result.stderr}")
