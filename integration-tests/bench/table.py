@@ -11,7 +11,7 @@ from statistics import median
 class Row:
     """One figure of both hypervisors.
 
-    name: key of the values in the measurements of both; xen_name: another key for Xen's.
+    name: key of the values in the measurements of both; nether_name: another key for Nether's.
     limit: what Nether's may be at most. factor: how many times better than Xen's it must be.
     more_is_better: for throughput.
     """
@@ -22,7 +22,7 @@ class Row:
     limit: float | None = None
     factor: float | None = None
     more_is_better: bool = False
-    xen_name: str | None = None
+    nether_name: str | None = None
 
 
 class Result:
@@ -30,8 +30,8 @@ class Result:
 
     def __init__(self, row, nether, xen):
         self.row = row
-        self.nether = nether.get(row.name, [])
-        self.xen = xen.get(row.xen_name or row.name, [])
+        self.nether = nether.get(row.nether_name or row.name, [])
+        self.xen = xen.get(row.name, [])
 
     def ratio(self):
         """How many times better Nether is; None if one of the two is missing or nothing at all."""

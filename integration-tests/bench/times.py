@@ -16,7 +16,7 @@ MEMORY_LIMIT_MIB = 8 + MEMORY_MIB / 100
 
 ROWS = [
     Row("boot", "power-on to dom0's userspace", "s", factor=1),
-    Row("boot", "the same, Xen with a PVH dom0", "s", factor=3, xen_name="boot_pvh"),
+    Row("boot_pvh", "the same, Xen with a PVH dom0", "s", factor=3, nether_name="boot"),
     Row("create_warm", "create command, warm", "s", factor=10),
     Row("create_cold", "create command, cold", "s"),
     Row("create_tiny", "create command, ELF kernel of a few KiB alone", "s"),

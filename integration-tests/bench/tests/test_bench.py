@@ -61,6 +61,11 @@ class Table(unittest.TestCase):
         self.assertEqual(self.result([8], [2], more_is_better=True).ratio(), 4)
         self.assertIsNone(self.result([], [2]).ratio())
 
+    def test_a_row_may_have_another_name_for_nether(self):
+        row = table.Row("b", "", "s", factor=3, nether_name="a")
+
+        self.assertTrue(table.Result(row, {"a": [1]}, {"b": [3]}).reached())
+
     def test_tables_have_a_line_a_row(self):
         results = [self.result([1234.5], [0.25], factor=1), self.result([], [])]
 
