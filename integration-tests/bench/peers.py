@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two hypervisors as the benchmark sees them: a host is booted, guests are made and ended with its own command."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -38,14 +39,15 @@ def say(text):
 class Peer:
     """A hypervisor, and after boot() a host with it.
 
-    kind: "nether" or "xen". title: for people. power_on_s: from power-on to dom0's userspace, after boot().
+    kind: "nether" or "xen". title: for people. After boot(), power_on_s: from power-on to dom0's userspace;
+    power_on_cpu_s: processor time that the emulator took for it, which other work on this machine does not stretch.
     """
 
     kind = title = None
 
     def __init__(self, lab):
         self.lab = lab
-        self.host = self.power_on_s = None
+        self.host = self.power_on_s = self.power_on_cpu_s = None
 
     def boot(self, options):
         """Starts a fresh host with these options of "lab up" and what dom0 needs for the measurements."""
@@ -53,6 +55,7 @@ class Peer:
         self.lab.hypervisor = "xen" if self.kind == "xen" else None
         self.host = self.lab.boot({**options, **self.options()})
         self.power_on_s = self.host.power_on_s
+        self.power_on_cpu_s = self.emulator_cpu_s()
         self.prepare()
         self.host.push_program("stopwatch")
 
@@ -91,6 +94,12 @@ class Peer:
     def backing(self, path):
         """What a guest's disk is made of, for a file in dom0."""
         return path
+
+    def emulator_cpu_s(self):
+        """Processor time of QEMU so far (proc(5), stat: utime and stime)."""
+        pid = (self.lab.folder / "host1" / "pid").read_text().strip()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def image_kib(self):
         """Size of the file that the host was booted from."""
