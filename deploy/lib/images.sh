@@ -54,7 +54,7 @@ image_xen() {
     echo "$image"
 }
 
-# image_xen_tools: an initramfs archive with what a dom0 of Xen needs to run guests
+# image_xen_tools: an initramfs archive with what a dom0 of Xen needs to run guests, and xentrace
 image_xen_tools() {
     local tools yajl file tree program
     tools=$(unpack_package xen-utils-4.17)
@@ -64,7 +64,7 @@ image_xen_tools() {
         say "Making the archive of Xen's tools"
         tree=$(mktemp -d "$IMAGES/tree.XXXXXX")
         mkdir -p "$tree"/{etc/xen,usr/lib,var/lib/xen,var/lib/xenstored,var/log/xen/console}
-        for program in xl xenstored xenconsoled xen-init-dom0; do
+        for program in xl xenstored xenconsoled xen-init-dom0 xentrace; do
             add_program "$tree" "$tools/usr/lib/xen-4.17/bin/$program" "/usr/sbin/$program"
         done
         cp -a "$yajl/usr/lib/." "$tree/usr/lib/" # the one library that is not installed here

@@ -151,8 +151,9 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool is_level)
     vcpu_kick(v);
 }
 
-/* The flag said that something is pending: finds it, or takes the flag back. */
-static int find_pending(struct vcpu *v)
+/* The flag said that something is pending: finds it, or takes the flag back. Not inlined: the look at the
+ * flag is small enough then to stand in the CPU loop itself. */
+__attribute__((noinline)) static int find_pending(struct vcpu *v)
 {
     struct vlapic *l = v->arch.vlapic;
     int vector = vlapic_highest_vector(l, APIC_IRR);

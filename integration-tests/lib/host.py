@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from lib.check import Failure, check, wait_for
@@ -22,11 +23,12 @@ BROKEN = re.compile(r"Kernel panic|PANIC|^.*\bpanic:|BUG: |Oops: |soft lockup|rc
 class Lab:
     """One lab in a folder of its own, so that a developer's lab is not disturbed."""
 
-    def __init__(self, hypervisor=None, name="test"):
+    def __init__(self, hypervisor=None, name="test", is_quiet=False):
         self.build = Path(os.environ.get("NETHER_BUILD", ROOT / "build"))
         self.folder = self.build / f"{name}-lab"
         self.evidence = self.build / "test-evidence"
         self.hypervisor = hypervisor
+        self.is_quiet = is_quiet  # standard output is for results alone
         self.env = dict(os.environ, NETHER_LAB=str(self.folder))
         self.build.mkdir(parents=True, exist_ok=True)
         self.lock = open(self.build / f"{name}-lab.lock", "w")  # held until this process ends
@@ -53,8 +55,10 @@ class Lab:
         if result.returncode != 0:
             raise Failure(f"the host did not come up:\n{result.stdout[-4000:]}")
         ready = [line.strip() for line in result.stdout.splitlines() if "userspace ready" in line]
-        print("  " + "; ".join(ready), flush=True)
-        return Host(self, 1, options)
+        print("  " + "; ".join(ready), file=sys.stderr if self.is_quiet else sys.stdout, flush=True)
+        host = Host(self, 1, options)
+        host.power_on_s = float(re.search(r"([\d.]+) s after power-on", ready[0]).group(1))
+        return host
 
     def serial_log(self, number=1):
         """What the serial console of a host has shown."""
@@ -72,6 +76,7 @@ class Host:
         self.lab = lab
         self.number = number
         self.options = options
+        self.power_on_s = None  # seconds from power-on to dom0's userspace, if it was waited for
         self.guests = []
         self.forwards = {}
         self.programs = {}

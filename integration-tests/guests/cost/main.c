@@ -5,16 +5,21 @@
  * difference is the number of instructions from guest to guest, the hypervisor's and these few here.
  *
  * One line an operation on the PV console: "cost: NAME MIN MEDIAN MAX", less what an empty measurement
- * takes; then "cost: done". integration-tests/bench/run reads it.
+ * takes; then "cost: done". integration-tests/bench reads it.
+ *
+ * A first guest then waits for events of the domain whose number follows its own and answers each. A
+ * guest that finds such a one in the domain before it measures the round trip to it, and nothing else.
  */
 #include "../pv/pv.h"
 
 #include <stdbool.h>
 
+#include <xen/arch-x86/cpuid.h>
 #include <xen/event_channel.h>
 #include <xen/features.h>
 #include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
+#include <xen/sched.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>
 
@@ -38,6 +43,8 @@
 #define VECTOR_TIMER    0x70
 #define VECTOR_SPURIOUS 0xff
 #define VECTORS         256
+
+#define PORTS_TRIED 32 /* a new domain's first ports are the toolstack's */
 
 const char guest_name[] = "cost";
 
@@ -178,6 +185,12 @@ static void interrupts_off(void)
     __asm__ volatile("cli" : : : "memory");
 }
 
+/* With interrupts off: waits for one and takes it. */
+static void wait_for_interrupt(void)
+{
+    __asm__ volatile("sti; hlt; cli" : : : "memory");
+}
+
 /* --- What is measured ---------------------------------------------------------------------------- */
 
 static void map_shared_info(void)
@@ -260,14 +273,19 @@ static void measure_send(struct evtchn_send *send)
     clear_events();
 }
 
-/* The same with a vector: until its handler begins, and until the sender goes on. */
-static void measure_upcall(const struct evtchn_send *send)
+static void set_upcall_vector(void)
 {
     struct xen_hvm_evtchn_upcall_vector upcall = {.vcpu = 0, .vector = VECTOR_UPCALL};
 
     if (hypercall(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, (uintptr_t)&upcall, 0) != 0) {
         fail("HVMOP_set_evtchn_upcall_vector is refused");
     }
+}
+
+/* The same with a vector: until its handler begins, and until the sender goes on. */
+static void measure_upcall(const struct evtchn_send *send)
+{
+    set_upcall_vector();
     interrupts_on();
     for (int round = -WARM_UP; round < ROUNDS; round++) {
         uint64_t start = tsc();
@@ -302,6 +320,91 @@ static void measure_apic_timer(void)
     interrupts_off();
 }
 
+/* --- Two guests ---------------------------------------------------------------------------------- */
+
+static domid_t own_domid(void)
+{
+    uint32_t eax = 0x40000004, ebx, ecx = 0, edx;
+
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx));
+    if (!(eax & XEN_HVM_CPUID_DOMID_PRESENT)) {
+        fail("CPUID does not say which domain this is");
+    }
+    return (domid_t)ecx;
+}
+
+/* A port to the domain before this one, if one of its ports waits for us. */
+static bool find_partner(struct evtchn_send *send)
+{
+    struct evtchn_bind_interdomain bind = {.remote_dom = own_domid() - 1};
+
+    for (bind.remote_port = 1; bind.remote_port < PORTS_TRIED; bind.remote_port++) {
+        if (hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, (uintptr_t)&bind, 0) == 0) {
+            send->port = bind.local_port;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void wait_for_event(void)
+{
+    while (handler_tsc == 0) {
+        wait_for_interrupt();
+    }
+}
+
+/* Lets all interrupts in that are on their way, and whatever the partner has to say; did any come? */
+static bool is_disturbed(void)
+{
+    handler_tsc = 0;
+    interrupts_on();
+    for (int i = 0; i < WARM_UP; i++) {
+        hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
+    }
+    interrupts_off();
+    return handler_tsc != 0;
+}
+
+/* From the send until the handler of the answer begins; both guests halt while they wait. */
+static void measure_round_trip(const struct evtchn_send *send)
+{
+    set_upcall_vector();
+    is_disturbed(); /* binding raises an event of its own */
+
+    for (int round = -WARM_UP; round < ROUNDS; round++) {
+        uint64_t start = tsc();
+
+        handler_tsc = 0;
+        send_event(send);
+        wait_for_event();
+        keep_sample(round, handler_tsc - start);
+    }
+    if (is_disturbed()) {
+        fail("more answers came than were asked for");
+    }
+    report("round_trip");
+}
+
+static evtchn_port_t offer_port(void)
+{
+    struct evtchn_alloc_unbound alloc = {.dom = DOMID_SELF, .remote_dom = own_domid() + 1};
+
+    if (hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_alloc_unbound, (uintptr_t)&alloc, 0) != 0) {
+        fail("EVTCHNOP_alloc_unbound is refused");
+    }
+    return alloc.port;
+}
+
+__attribute__((noreturn)) static void answer_events(struct evtchn_send *send)
+{
+    for (;;) {
+        handler_tsc = 0;
+        wait_for_event();
+        send_event(send);
+    }
+}
+
 static uint64_t empty_measurement(void)
 {
     uint64_t start = tsc();
@@ -320,11 +423,17 @@ void main(void)
 
     empty_cost = empty_measurement();
 
+    if (find_partner(ARGUMENTS)) {
+        measure_round_trip(ARGUMENTS);
+        print("cost: done\r\n");
+        power_off();
+    }
     measure_plain();
     measure_arm_timer();
     measure_send(ARGUMENTS);
     measure_upcall(ARGUMENTS);
     measure_apic_timer();
+    ((struct evtchn_send *)ARGUMENTS)->port = offer_port();
     print("cost: done\r\n");
-    power_off();
+    answer_events(ARGUMENTS);
 }
