@@ -128,13 +128,14 @@ void lapic_enable(void)
     }
     /* First: while it is off, as after INIT, the LVT's entries stay masked whatever is written (APM vol. 2, 16.4.7). */
     write_reg(REG_SVR, SVR_ENABLE | IRQ_VECTOR_SPURIOUS);
-    write_reg(REG_TPR, 0);
     write_reg(REG_LVT_LINT0, LVT_MASKED);
     write_reg(REG_LVT_LINT1, LVT_NMI);
     write_reg(REG_LVT_ERROR, LVT_MASKED);
     write_reg(REG_TIMER_DIV, TIMER_DIVIDE_1);
     write_reg(REG_TIMER_INIT, 0);
     write_reg(REG_LVT_TIMER, IRQ_VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));
+    /* Last: QEMU 7.2 keeps what the 8259 had raised by way of LINT0 until TPR is written, and has no vector for it then. */
+    write_reg(REG_TPR, 0);
 }
 
 /* How fast the timer counts, against the TSC. */
