@@ -2,6 +2,7 @@
 #include "agent/domain/store_link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #define WAIT_MS   60000 /* init needs a second, a busy host some more */
 #define LOOK_NS   20000000
+#define HANGUP_MS 200   /* a dying daemon's connections end one after the other */
 #define TRIES_MAX 16 /* of one request: more restarts than that are not bad luck */
 
 static int64_t now_ms(void)
@@ -79,10 +81,21 @@ void store_link_close(struct store_link *link)
     }
 }
 
+/* Once it watches, libxenstore has a thread that reads, and a request whose connection ends before its answer
+ * fails with EINVAL, as a bad request does. Then the other connection, which ends at the same time, tells. */
+static bool is_lost(const struct store_link *link, int reason)
+{
+    struct pollfd hangs_up = {.fd = link->fd};
+
+    return reason == EBADF || reason == EPIPE || reason == ECONNRESET ||
+           (reason == EINVAL && poll(&hangs_up, 1, HANGUP_MS) == 1);
+}
+
 bool store_link_renew(struct store_link *link, unsigned *tries)
 {
     int saved = errno;
-    if ((saved != EBADF && saved != EPIPE && saved != ECONNRESET) || ++*tries > TRIES_MAX) {
+    if (!is_lost(link, saved) || ++*tries > TRIES_MAX) {
+        errno = saved;
         return false;
     }
     /* The old ones are kept until there are new ones: a request on them fails, and no more. */

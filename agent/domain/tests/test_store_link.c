@@ -150,3 +150,39 @@ Test(store_link, a_wait_outlives_the_daemon)
     stop_daemon();
     store_link_close(&ctx.store);
 }
+
+/* The daemon dies while it owes the answer: stopped before the request, it cannot give it. */
+static void *kill_late(void *opaque)
+{
+    usleep(300000);
+    kill(daemon_pid, SIGKILL);
+    return NULL;
+}
+
+Test(store_link, requests_that_nobody_answered_are_made_again)
+{
+    struct domain_ctx ctx = {0};
+    struct err err = {0};
+    char value[16];
+
+    cr_assert_eq(store_link_open(&ctx.store, true, &err), 0, "%s", err.message);
+    cr_assert_eq(store_write(&ctx, "/node", "value", &err), 0, "%s", err.message);
+    for (unsigned round = 1; round <= 4; round++) {
+        pthread_t killer;
+
+        kill(daemon_pid, SIGSTOP);
+        cr_assert_eq(pthread_create(&killer, NULL, kill_late, NULL), 0);
+        if (round % 2 == 1) { /* the first request that watches, and one when somebody reads already */
+            cr_expect(store_wait(&ctx, "/node", is_there, "value", 20000, &err) == 0, "%s", err.message);
+            cr_expect(store_wait(&ctx, "/none", is_there, "value", 10, NULL) == -ERR_TIMEOUT);
+        } else {
+            cr_expect_eq(store_read(&ctx, "/node", value, sizeof(value), &err), 0, "%s", err.message);
+        }
+        pthread_join(killer, NULL);
+        cr_expect_geq(ctx.store.generation, round);
+    }
+    /* What the daemon itself calls invalid stays an error. */
+    cr_expect_neq(store_write(&ctx, "/not//a/path", "x", &err), 0);
+    stop_daemon();
+    store_link_close(&ctx.store);
+}
