@@ -426,7 +426,9 @@ static void query_hypervisor(struct vcpu *v, uint32_t leaf, uint32_t subleaf, st
     } else if (n == 3) {
         query_hypervisor_tsc(v, subleaf, out);
     } else if (n == 4 && subleaf == 0) {
-        out->eax = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT | XEN_HVM_CPUID_UPCALL_VECTOR |
+        /* UPCALL_VECTOR stays away: a vector of its own makes a vCPU's upcalls cost an exit for the EOI each, which
+         * the domain's (HVM_PARAM_CALLBACK_IRQ) does not have. */
+        out->eax = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
                    (d->p2m.has_iommu ? XEN_HVM_CPUID_IOMMU_MAPPINGS : 0);
         out->ebx = v->id;
         out->ecx = d->domid;

@@ -296,8 +296,7 @@ Test(cpuid_policy, hypervisor_leaves)
     r = query(1, 0x40000003, 1);
     cr_expect(r.eax == 0x55667788 && r.ebx == 0x11223344 && r.ecx == 0x80000000 && r.edx == 1);
     r = query(1, 0x40000004, 0);
-    cr_expect_eq(r.eax, XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
-                            XEN_HVM_CPUID_UPCALL_VECTOR);
+    cr_expect_eq(r.eax, XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT);
     cr_expect(r.ebx == 1 && r.ecx == 3);
     cr_expect(is_zero(query(1, 0x40000004, 1)));
     stop();
