@@ -194,6 +194,8 @@ static bool allowed(const struct call_request *q)
         return q->size != 0 && !(word_at(q, 0) == XEN_DOMCTL_sendtrigger && is_own(word_at(q, 8) & 0xffff));
     case __HYPERVISOR_sysctl:
         return q->size != 0 && !(word_at(q, 0) == XEN_SYSCTL_readconsole); /* with clear, the log is gone */
+    case __HYPERVISOR_physdev_op: /* dom0's own devices: they are gone, and so are their interrupts */
+        return !ONE_OF(op, PHYSDEVOP_pci_device_remove, PHYSDEVOP_manage_pci_remove);
     case __HYPERVISOR_kexec_op: /* another kernel */
         return false;
     default:
