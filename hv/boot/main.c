@@ -117,5 +117,6 @@ void boot_main(uint32_t magic, uint32_t info_paddr)
     }
     dom0_build();
     console_defer();
+    WRITE_ONCE(frame_scrubs_when_idle, true);
     cpu_run();
 }

@@ -466,6 +466,8 @@ static uint64_t scrub_node(unsigned node, uint64_t limit)
     return done;
 }
 
+bool frame_scrubs_when_idle;
+
 uint64_t frame_scrub_some(unsigned first_node, uint64_t limit)
 {
     uint64_t done = 0;

@@ -76,7 +76,7 @@ static void switch_to(struct cpu *c, struct vcpu *v)
 
 static void idle(struct cpu *c)
 {
-    if (frame_scrub_some(c->node, IDLE_SCRUB_FRAMES) != 0) {
+    if (READ_ONCE(frame_scrubs_when_idle) && frame_scrub_some(c->node, IDLE_SCRUB_FRAMES) != 0) {
         svm_interrupt_window();
         return;
     }
@@ -188,9 +188,6 @@ void cpu_run(void)
 {
     struct cpu *c = this_cpu();
 
-    if (c->svm == NULL) { /* a secondary CPU's first step; the boot CPU did it before dom0 was built */
-        svm_init_cpu();
-    }
     for (;;) {
         enter(c, pass_door(c));
     }

@@ -8,6 +8,7 @@
 #include <hv/arch/layout.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
+#include <hv/arch/svm_host.h>
 #include <hv/arch/traps.h>
 #include <hv/arch/x86.h>
 #include <hv/boot.h>
@@ -94,6 +95,7 @@ void smp_secondary_start(void)
     paging_load();
     descriptors_init();
     lapic_enable();
+    svm_init_cpu(); /* what it allocates is gone from the heap before dom0's memory is chosen */
     __atomic_store_n(&c->is_online, true, __ATOMIC_RELEASE);
     cpu_run();
 }

@@ -131,6 +131,10 @@ uint64_t frame_free_count(unsigned node);
 uint64_t frame_total_count(unsigned node);
 uint64_t frame_dirty_count(void); /* of these, that wait for an idle CPU */
 
+/* Idle CPUs scrub from now on. Not before dom0 has its memory: what is being scrubbed is not free for a moment, and would
+ * be missing in the ranges that dom0's kernel wants. */
+extern bool frame_scrubs_when_idle;
+
 /* Scrubs up to `limit` free frames, first on first_node: dirty ones, and stale ones where little is
  * clean; returns how many it did. Called by idle CPUs. */
 uint64_t frame_scrub_some(unsigned first_node, uint64_t limit);
