@@ -3,6 +3,15 @@
 # from it with the units of deploy/systemd and the lab's own of deploy/debian. Sourced after
 # images.sh.
 
+# bootstrap PACKAGES FILE: a tar archive of Debian with these packages (comma-separated), without its documentation
+bootstrap() {
+    debian_sources | mmdebstrap --quiet --variant=minbase --include="$1" \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --dpkgopt='path-exclude=/usr/share/doc/*' bookworm "$2.part.tar" - >&2 ||
+        die "mmdebstrap could not make the Debian tree"
+    mv "$2.part.tar" "$2"
+}
+
 # debian_tree LIST: a tar archive of Debian with the packages that the file LIST names
 debian_tree() {
     local list=$1 file packages
@@ -10,11 +19,7 @@ debian_tree() {
     if [ ! -s "$file" ]; then
         say "Making a tree of Debian with ${list#"$ROOT/"}"
         packages=$(grep -v '^#' "$list" | paste -sd,)
-        debian_sources | mmdebstrap --quiet --variant=minbase --include="$packages" \
-            --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-            --dpkgopt='path-exclude=/usr/share/doc/*' bookworm "$file.part.tar" - >&2 ||
-            die "mmdebstrap could not make the Debian tree"
-        mv "$file.part.tar" "$file"
+        bootstrap "$packages" "$file"
     fi
     echo "$file"
 }

@@ -14,11 +14,7 @@ server_tree() {
     file=$IMAGES/server-tree-$(content_key "$packages").tar
     if [ ! -s "$file" ]; then
         say "Making the Debian tree of the server (some minutes, once)"
-        debian_sources | mmdebstrap --quiet --variant=minbase --include="$packages" \
-            --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-            --dpkgopt='path-exclude=/usr/share/doc/*' bookworm "$file.part.tar" - >&2 ||
-            die "mmdebstrap could not make the Debian tree of the server"
-        mv "$file.part.tar" "$file"
+        bootstrap "$packages" "$file"
     fi
     echo "$file"
 }
@@ -123,11 +119,10 @@ server_identity() {
     printf '[Match]\nMACAddress=52:54:00:20:00:0%s\nType=ether\nName=eth*\n\n[Network]\nBridge=br0\n' "$number" >"$work/10-lan.network"
     printf '[Match]\nName=br0\n\n[Network]\nAddress=%s.%s/24\n' "$LAN" $((10 + number)) >"$work/11-br0.network"
     printf '[Mount]\nWhat=/dev/disk/by-label/nether-data\nWhere=/var/lib/nether\n' >"$work/var-lib-nether.mount"
+    echo 'AuthorizedKeysFile /etc/ssh/lab_keys' >"$work/sshd.conf"
     cat >"$work/commands" <<DEBUGFS
-mkdir /root/.ssh
-write $LAB/key.pub /root/.ssh/authorized_keys
-sif /root/.ssh mode 040700
-sif /root/.ssh/authorized_keys mode 0100600
+write $LAB/key.pub /etc/ssh/lab_keys
+write $work/sshd.conf /etc/ssh/sshd_config.d/lab.conf
 write $work/10-br0.netdev $systemd/network/10-br0.netdev
 write $work/10-lan.network $systemd/network/10-lan.network
 write $work/11-br0.network $systemd/network/11-br0.network

@@ -106,7 +106,7 @@ def test_full_debian(host):
     host.shell("mkdir -p /tmp/www && echo hello from dom0 >/tmp/www/page && httpd -h /tmp/www -p 10.77.0.11:8000")
     check(terminal.shell("curl -sS http://10.77.0.11:8000/page") == "hello from dom0", "it fetched something else")
     host.shell("kill $(pidof httpd)")
-    written = terminal.shell("dd if=/dev/urandom of=/root/blob bs=1M count=8 status=none; sha256sum /root/blob")
+    written = terminal.shell("dd if=/dev/urandom of=/var/blob bs=1M count=8 status=none; sha256sum /var/blob")
 
     terminal.type("shutdown -h now\r")
     guest.wait_state("stopped", 300)
@@ -114,7 +114,7 @@ def test_full_debian(host):
     wait_for("the disk is let go", lambda: disk not in host.shell("losetup -a"), 20)
     check(needs_recovery(host, disk) == 0, "it did not unmount its disk")
     host.shell(f"losetup -r -o 1048576 /dev/loop7 {disk} && mount -o ro -t ext4 /dev/loop7 /mnt")
-    read = host.shell("sha256sum /mnt/root/blob; umount /mnt; losetup -d /dev/loop7")
+    read = host.shell("sha256sum /mnt/var/blob; umount /mnt; losetup -d /dev/loop7")
     check(written.split()[0] == read.split()[0], f"written\n{written}\nin dom0's file\n{read}")
     return took
 

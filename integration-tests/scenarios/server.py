@@ -34,8 +34,8 @@ def test_bios(lab):
 
     # An upgrade, in the middle of the guest's life.
     before = host.shell("systemctl show -p MainPID --value netherd nether-stored").split()
-    host.lab.run("push", 1, next(lab.build.glob("package/nether_*.deb")), "/root/nether.deb", check=True)
-    host.shell("dpkg -i /root/nether.deb", timeout_s=300)
+    host.lab.run("push", 1, next(lab.build.glob("package/nether_*.deb")), "/var/tmp/nether.deb", check=True)
+    host.shell("dpkg -i /var/tmp/nether.deb", timeout_s=300)
     host.wait_agent()
     after = host.shell("systemctl show -p MainPID --value netherd nether-stored").split()
     check(not set(before) & set(after), f"the daemons of before still run: {before}, {after}")

@@ -153,12 +153,4 @@ stack:
     .fill   8192, 1, 0
 stack_end:
 
-    .section .note.Xen, "a", @note
-    .balign 4
-    .long   4          /* name size */
-    .long   4          /* value size */
-    .long   18         /* XEN_ELFNOTE_PHYS32_ENTRY */
-    .asciz  "Xen"
-    .long   entry
-
-    .section .note.GNU-stack, "", @progbits
+#include "../note.h"

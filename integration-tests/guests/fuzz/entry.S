@@ -222,12 +222,4 @@ wild_pt:
 start_info:
     .space  8
 
-    .section .note.Xen, "a", @note
-    .balign 4
-    .long 4          /* name size */
-    .long 8          /* value size */
-    .long 18         /* XEN_ELFNOTE_PHYS32_ENTRY */
-    .asciz "Xen"
-    .quad entry
-
-    .section .note.GNU-stack, "", @progbits
+#include "../note.h"

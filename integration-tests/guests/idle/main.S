@@ -12,10 +12,4 @@ entry:
 1:  hlt
     jmp 1b
 
-    .section .note.Xen, "a", @note
-    .balign 4
-    .long 4          /* name size */
-    .long 8          /* value size */
-    .long 18         /* XEN_ELFNOTE_PHYS32_ENTRY */
-    .asciz "Xen"
-    .quad entry
+#include "../note.h"

@@ -80,12 +80,4 @@ stack:
     .fill   8192, 1, 0
 stack_end:
 
-    .section .note.Xen, "a", @note
-    .balign 4
-    .long   4          /* name size */
-    .long   8          /* value size */
-    .long   18         /* XEN_ELFNOTE_PHYS32_ENTRY */
-    .asciz  "Xen"
-    .quad   entry
-
-    .section .note.GNU-stack, "", @progbits
+#include "../note.h"

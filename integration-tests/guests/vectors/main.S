@@ -149,10 +149,4 @@ seen:       .space 256
     .space  64
 stack_end:
 
-    .section .note.Xen, "a", @note
-    .balign 4
-    .long 4          /* name size */
-    .long 8          /* value size */
-    .long 18         /* XEN_ELFNOTE_PHYS32_ENTRY */
-    .asciz "Xen"
-    .quad entry
+#include "../note.h"
