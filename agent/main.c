@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,13 @@ static void block_signals(sigset_t *signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* One heap for all threads: an own one for each (malloc's default) keeps what any of them once needed, and dom0
+ * is small. They wait for the hypervisor and for files, not for malloc(). */
+static void share_heap(void)
+{
+    mallopt(M_ARENA_MAX, 1);
+}
+
 static int run(const struct config *config, struct err *err)
 {
     struct agent_options agent_options = {.ops = &domain_ops_hypervisor,
@@ -129,6 +137,7 @@ static int run(const struct config *config, struct err *err)
     int lock_fd;
     int rc;
 
+    share_heap();
     block_signals(&signals);
     rc = make_folders(config, err);
     if (rc != 0) {

@@ -99,7 +99,8 @@ int store_open(const char *path, struct store **out, struct err *err)
     }
     sqlite3_busy_timeout(store->db, BUSY_TIMEOUT_MS);
     rc = sql_run(store,
-                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
+                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                 " PRAGMA cache_size = 64", /* pages; the others are in the kernel's cache */
                  err);
     if (rc == 0) {
         rc = migrate(store, err);
