@@ -22,7 +22,7 @@ static char ring[RING_SIZE];
 static uint64_t ring_start, ring_end; /* free-running */
 static uint64_t serial_at;            /* up to where the serial port has it */
 static uint64_t progress_ns;          /* when the port took something, or had nothing to take */
-static bool is_deferred, lock_broken;
+static bool is_deferred;
 
 static struct timer drain_timer;
 static bool is_armed; /* atomic: who sets it arms the timer */
@@ -99,22 +99,10 @@ void console_defer(void)
 
 void console_flush(void)
 {
-    bool locked = !READ_ONCE(lock_broken);
-
-    if (locked) {
-        spin_lock(&console_lock);
-    }
+    spin_lock(&console_lock);
     is_deferred = false;
     send_all();
-    if (locked) {
-        spin_unlock(&console_lock);
-    }
-}
-
-void console_break_lock(void)
-{
-    WRITE_ONCE(lock_broken, true);
-    console_flush();
+    spin_unlock(&console_lock);
 }
 
 static void ring_put(const char *text, size_t size)
@@ -129,11 +117,7 @@ static void ring_put(const char *text, size_t size)
 
 void console_write(const char *text, size_t size)
 {
-    bool locked = !READ_ONCE(lock_broken);
-
-    if (locked) {
-        spin_lock(&console_lock);
-    }
+    spin_lock(&console_lock);
     ring_put(text, size);
     if (!is_deferred) {
         send_all();
@@ -141,9 +125,7 @@ void console_write(const char *text, size_t size)
         /* Any lock may be held here, so the timer waits for the door. */
         __atomic_fetch_or(&this_cpu()->work, CPU_WORK_CONSOLE, __ATOMIC_SEQ_CST);
     }
-    if (locked) {
-        spin_unlock(&console_lock);
-    }
+    spin_unlock(&console_lock);
 }
 
 size_t console_ring_read(uint64_t *index, char *buf, size_t size, bool clear)

@@ -9,6 +9,7 @@
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <hv/vioapic.h>
+#include <hv/vlapic.h>
 
 #define MAX_LINES 128U
 #define NS_PER_MS 1000000UL
@@ -22,6 +23,9 @@ static void show_vcpu(const struct vcpu *v)
     pr_info("d%uv%u: %s, cpu %d, flags 0x%x, ran %lu ms, %lu hypercalls", v->domain->domid, v->id,
             states[v->runstate.state], v->running_on, v->pause_flags,
             v->runstate.time[RUNSTATE_running] / NS_PER_MS, v->hypercall_count);
+    pr_info("d%uv%u: rip %lx, rflags %lx, vector %d in service, %d requested%s", v->domain->domid, v->id,
+            arch_vcpu_rip(v), arch_vcpu_rflags(v), vlapic_in_service(v), vlapic_requested(v),
+            vcpu_callback_is_pending(v) ? ", upcall pending" : "");
 }
 
 static void show_domains(void)
@@ -36,11 +40,11 @@ static void show_domains(void)
                 grant_mapped_count(d));
         lines++;
         for_each_vcpu(d, v) {
-            if (lines++ < MAX_LINES) {
+            if (lines++ < MAX_LINES / 2) {
                 show_vcpu(v);
             }
         }
-        if (lines >= MAX_LINES) {
+        if (lines >= MAX_LINES / 2) { /* two for each vCPU */
             domain_put(d);
             return;
         }

@@ -104,6 +104,11 @@ size_t serial_offer(const char *text, size_t size)
     return size;
 }
 
+bool panic_is_active(void)
+{
+    return false;
+}
+
 void panic(const char *fmt, ...)
 {
     va_list args;

@@ -2,8 +2,9 @@
 /*
  * Ticket locks: who waits longest is next. That takes for granted that whoever waits also runs. In a virtual machine with more
  * processors than the real one has, each handing over would wait until the very next one is given a turn, with all
- * others using up theirs in waiting; there a lock goes to whoever sees it free. Debug builds keep the ranks that each CPU holds and panic when a lock is taken out
- * of order, before two CPUs can meet in the wrong order for real.
+ * others using up theirs in waiting; there a lock goes to whoever sees it free. In a panic one CPU alone goes on, and
+ * waits for none: who holds a lock has been stopped. Debug builds keep the ranks that each CPU holds and panic when a
+ * lock is taken out of order, before two CPUs can meet in the wrong order for real.
  */
 #include <hv/arch/cpu.h>
 #include <hv/lock.h>
@@ -14,7 +15,7 @@ static void rank_check(const struct spinlock *lock, bool may_equal)
 {
     struct cpu *c = this_cpu();
 
-    for (unsigned i = 0; i < c->held_count; i++) {
+    for (unsigned i = 0; i < c->held_count && !panic_is_active(); i++) {
         if (c->held_ranks[i] > lock->rank || (c->held_ranks[i] == lock->rank && !may_equal)) {
             panic("lock: rank %u taken while holding rank %u", lock->rank, c->held_ranks[i]);
         }
@@ -81,13 +82,13 @@ static void take(struct spinlock *lock)
         return;
     }
     if (spin_is_unfair) {
-        while (!take_free(lock)) {
+        while (!take_free(lock) && !panic_is_active()) {
             cpu_relax();
         }
         return;
     }
     ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket) {
+    while (__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket && !panic_is_active()) {
         cpu_relax();
     }
 }

@@ -176,6 +176,16 @@ int vlapic_pending_vector(struct vcpu *v)
     return likely(__atomic_load_n(&v->arch.vlapic->pending, __ATOMIC_ACQUIRE) == 0) ? -1 : find_pending(v);
 }
 
+int vlapic_requested(const struct vcpu *v)
+{
+    return vlapic_highest_vector(v->arch.vlapic, APIC_IRR);
+}
+
+int vlapic_in_service(const struct vcpu *v)
+{
+    return READ_ONCE(v->arch.vlapic->isr_highest);
+}
+
 void vlapic_accept(struct vcpu *v, uint8_t vector)
 {
     struct vlapic *l = v->arch.vlapic;

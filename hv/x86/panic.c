@@ -11,6 +11,7 @@
 #include <hv/arch/x86.h>
 #include <hv/boot.h>
 #include <hv/console.h>
+#include <hv/debug_keys.h>
 #include <hv/print.h>
 
 #define STACK_FRAMES_MAX 32U
@@ -66,31 +67,31 @@ static void print_registers(const struct trap_frame *f)
 }
 
 /* The first CPU to come here speaks; any other one stops silently. */
-static void begin(bool is_panic, const char *fmt, va_list args)
+static void begin(void)
 {
-    char text[200];
-
     __asm__ volatile("cli");
     if (__atomic_exchange_n(&is_panicking, true, __ATOMIC_SEQ_CST)) {
         machine_halt();
     }
     lapic_send_nmi_to_others();
-    console_break_lock();
-    hv_vsnprintf(text, sizeof(text), fmt, args);
-    if (is_panic) {
-        printk(LOG_ERROR, "PANIC on cpu%u: %s", this_cpu()->id, text);
-    } else {
-        printk(LOG_ERROR, "%s", text);
-    }
+    console_flush();
 }
 
-NORETURN static void end(uint64_t rip, uint64_t rbp)
+static void begin_panic(const char *fmt, va_list args)
+{
+    char text[200];
+
+    begin();
+    hv_vsnprintf(text, sizeof(text), fmt, args);
+    printk(LOG_ERROR, "PANIC on cpu%u: %s", this_cpu()->id, text);
+}
+
+static void print_place(uint64_t rip, uint64_t rbp)
 {
     printk(LOG_ERROR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", x86_read_cr(0), x86_read_cr(2),
            x86_read_cr(3), x86_read_cr(4));
     printk(LOG_ERROR, "stack:");
     print_stack(rip, rbp);
-    machine_stop();
 }
 
 void panic(const char *fmt, ...)
@@ -100,9 +101,10 @@ void panic(const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    begin(true, fmt, args);
+    begin_panic(fmt, args);
     va_end(args);
-    end(rip, frame[0]);
+    print_place(rip, frame[0]);
+    machine_stop();
 }
 
 void panic_with_frame(const struct trap_frame *frame, const char *fmt, ...)
@@ -110,10 +112,23 @@ void panic_with_frame(const struct trap_frame *frame, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    begin(true, fmt, args);
+    begin_panic(fmt, args);
     va_end(args);
     print_registers(frame);
-    end(frame->rip, frame->rbp);
+    print_place(frame->rip, frame->rbp);
+    machine_stop();
+}
+
+void panic_by_button(const struct trap_frame *frame)
+{
+    begin();
+    printk(LOG_ERROR, "PANIC on cpu%u: NMI (nmi=panic on the command line)", this_cpu()->id);
+    print_registers(frame);
+    print_place(frame->rip, frame->rbp);
+    for (const char *key = "tqri"; *key != '\0'; key++) {
+        debug_key(*key);
+    }
+    machine_stop();
 }
 
 #ifdef __SSP_STRONG__
@@ -132,11 +147,14 @@ void __stack_chk_fail(void)
 
 void halt_with_message(const char *fmt, ...)
 {
+    char text[200];
     va_list args;
 
+    begin();
     va_start(args, fmt);
-    begin(false, fmt, args);
+    hv_vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    printk(LOG_ERROR, "%s", text);
     printk(LOG_ERROR, "halted");
     machine_halt();
 }

@@ -45,7 +45,7 @@ static void handle_nmi(const struct trap_frame *frame)
     }
     this_cpu()->nmi_count++;
     if (boot_options.nmi_panics) {
-        panic_with_frame(frame, "NMI (nmi=panic on the command line)");
+        panic_by_button(frame);
     }
 }
 

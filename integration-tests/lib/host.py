@@ -50,10 +50,10 @@ class Lab:
         return self.run("up", *args, *more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def boot(self, options):
-        """Starts a fresh host and waits until it is ready."""
-        result = self.up(options)
+        """Starts a fresh host, with a button for when it hangs (Host.ask_hanging), and waits until it is ready."""
+        result = self.up({**options, "append": f"nmi=panic {options.get('append', '')}".strip()})
         if result.returncode != 0:
-            raise Failure(f"the host did not come up:\n{result.stdout[-4000:]}")
+            raise Failure(f"the host did not come up:\n{result.stdout[-4000:]}\n{Host(self, 1, options).ask_hanging()}")
         ready = [line.strip() for line in result.stdout.splitlines() if "userspace ready" in line]
         print("  " + "; ".join(ready), file=sys.stderr if self.is_quiet else sys.stdout, flush=True)
         host = Host(self, 1, options)
@@ -228,10 +228,30 @@ class Host:
         except Exception:
             return False
 
+    def answers(self):
+        try:
+            return self.run("true", timeout_s=20).returncode == 0
+        except Failure:
+            return False
+
+    def ask_hanging(self):
+        """Makes a host whose dom0 does not answer tell what it is at; that ends it. The end of its serial log."""
+        self.monitor("nmi")
+        try:
+            wait_for("the hypervisor panics", lambda: "PANIC" in self.serial_log(), 10)
+            wait_for("the end of its machine", lambda: not self.monitor("info", "status"), 20)
+        except Failure as failure:
+            return f"{failure}\n{self.monitor('info', 'registers', '-a')}\n{self.serial_log()[-3000:]}"
+        lines = [line for line in self.serial_log().splitlines() if line.strip()]
+        panic = next(n for n, line in enumerate(lines) if "PANIC" in line)
+        return "\n".join(lines[max(0, panic - 10):][:120])
+
     def keep_evidence(self, title):
         """Saves the logs of a failed test under BUILD/test-evidence/TITLE/."""
         folder = self.lab.evidence / title.replace("/", "-")
         folder.mkdir(parents=True, exist_ok=True)
+        if not self.answers():
+            print(f"          dom0 does not answer:\n{self.ask_hanging()}", flush=True)
         (folder / "serial.log").write_text(self.serial_log())
         for name, line in {
             "dmesg": "dmesg",

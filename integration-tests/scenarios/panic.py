@@ -2,7 +2,7 @@
 """A hypervisor that cannot go on says why, with registers and a symbolised stack, and stops the machine.
 
 What could go wrong: a panic that hangs on a lock somebody holds, prints addresses nobody can read, or
-lets the other CPUs go on. The panic is asked for by the operator's NMI button (nmi=panic).
+lets the other CPUs go on, or waits for a lock of theirs. The panic is asked for by the operator's NMI button (nmi=panic).
 """
 
 import re
@@ -24,5 +24,6 @@ def test_registers_and_a_readable_stack(lab):
     check(re.search(r"rip [0-9a-f]{16} cs", text) and re.search(r"cr3 [0-9a-f]{16}", text), text)
     names = re.findall(r"\[[0-9a-f]{16}\] (\w+)\+0x", text)
     check("cpu_run" in names, f"the stack does not lead to the CPU's loop: {names}\n{text}")
+    wait_for("what each vCPU was at", lambda: re.search(r"d0v1: rip \w+, rflags .* requested", lab.serial_log()), 30)
     check(text.count("PANIC") == 1, f"more than one CPU speaks:\n{text}")
     lab.down()

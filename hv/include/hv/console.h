@@ -27,5 +27,3 @@ bool console_drain(void);
 size_t console_ring_read(uint64_t *index, char *buf, size_t size, bool clear);
 /* The host ends: what waits goes out, and from now on all is written at once. */
 void console_flush(void);
-/* The same, and without the lock: a panic must come out whoever held it. */
-void console_break_lock(void);

@@ -45,6 +45,9 @@ int hv_snprintf(char *buf, size_t size, const char *fmt, ...) PRINTF(3, 4);
  * CPU. Never called for anything a guest did. */
 void panic(const char *fmt, ...) NORETURN PRINTF(1, 2);
 
+/* Whether some CPU is panicking: it goes through every lock, the others park in their NMI handler. */
+bool panic_is_active(void);
+
 /* Stops with a clear message and no stack: the machine or its configuration lacks a need. */
 void halt_with_message(const char *fmt, ...) NORETURN PRINTF(1, 2);
 

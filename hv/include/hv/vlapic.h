@@ -26,6 +26,9 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool is_level);
 
 /* The vector that may be delivered to v now (above PPR, APIC enabled), or -1. */
 int vlapic_pending_vector(struct vcpu *v);
+/* The highest vector in IRR and in ISR, for people; -1: none. */
+int vlapic_requested(const struct vcpu *v);
+int vlapic_in_service(const struct vcpu *v);
 /* Delivery has begun: IRR -> ISR. */
 void vlapic_accept(struct vcpu *v, uint8_t vector);
 /* Current task priority (CR8, 0-15). */

@@ -22,8 +22,8 @@ void irq_dispatch(uint8_t vector);
 
 /* panic() with the registers of a trap. */
 void panic_with_frame(const struct trap_frame *frame, const char *fmt, ...) NORETURN PRINTF(2, 3);
-/* Whether some CPU is panicking: the others park in their NMI handler. */
-bool panic_is_active(void);
+/* The operator's, for a host that hangs: the views of the debug keys too. */
+void panic_by_button(const struct trap_frame *frame) NORETURN;
 
 /* Name of the function at address and the offset in it; NULL if it is not in our text. */
 const char *symbol_find(uint64_t address, uint64_t *offset);
