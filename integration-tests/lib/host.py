@@ -247,12 +247,16 @@ class Host:
         return "\n".join(lines[max(0, panic - 10):][:120])
 
     def keep_evidence(self, title):
-        """Saves the logs of a failed test under BUILD/test-evidence/TITLE/."""
+        """Saves the logs of a failed test under BUILD/test-evidence/TITLE/, and prints the ends of the main ones."""
         folder = self.lab.evidence / title.replace("/", "-")
         folder.mkdir(parents=True, exist_ok=True)
-        if not self.answers():
+        print(f"          evidence in {folder}", flush=True)
+        is_hanging = not self.answers()
+        if is_hanging:
             print(f"          dom0 does not answer:\n{self.ask_hanging()}", flush=True)
         (folder / "serial.log").write_text(self.serial_log())
+        if is_hanging:
+            return
         for name, line in {
             "dmesg": "dmesg",
             "daemons.log": "tail -n 300 /var/log/nether/*.log 2>/dev/null || journalctl -b -n 300 --no-pager",
@@ -265,4 +269,6 @@ class Host:
                 (folder / name).write_text(self.run(line, timeout_s=15).stdout)
             except Exception as problem:
                 (folder / name).write_text(f"could not be had: {problem}\n")
-        print(f"          evidence in {folder}", flush=True)
+            if name in ("dmesg", "daemons.log", "guests.log"):
+                lines = [line for line in (folder / name).read_text().splitlines() if line.strip()]
+                print("".join(f"          {name}: {line[:200]}\n" for line in lines[-8:]), end="", flush=True)
