@@ -19,6 +19,7 @@ int arch_vcpu_init(struct vcpu *v)
     v->arch.vmcb->cr0 = CR0_ET;
     v->arch.vmcb->rflags = RFLAGS_RESERVED1;
     v->arch.xcr0 = 1;
+    v->arch.offered = -1;
     return 0;
 }
 

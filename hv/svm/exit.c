@@ -97,9 +97,6 @@ void svm_handle_exit(struct vcpu *v)
     case VMEXIT_VMMCALL:
         svm_exit_vmmcall(v);
         return;
-    case VMEXIT_VINTR:
-        svm_close_window(vmcb);
-        return;
     case VMEXIT_HLT:
         svm_exit_hlt(v);
         return;

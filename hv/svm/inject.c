@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Event injection (AMD64 APM vol. 2, 15.20). One event an entry, in this order: what an exit
- * interrupted, exceptions, NMI, the highest interrupt of the vLAPIC. What cannot go in now asks for
- * an exit as soon as it can (virtual interrupt window, 15.21.4).
+ * What interrupts a guest. Exceptions, NMIs and what an exit interrupted go in at entry (EVENTINJ, AMD64 APM vol. 2,
+ * 15.20). An interrupt is offered to the processor (V_IRQ, 15.21.4), which delivers it as soon as the guest can take it,
+ * without an exit; at the next exit we see whether it did. One at a time: the vLAPIC's highest, whose EOI makes the
+ * guest exit, then the callback vector.
  */
 #include <hv/print.h>
 #include <hv/trace.h>
@@ -65,29 +66,6 @@ void arch_inject_page_fault(struct vcpu *v, uint64_t linear, uint32_t error_code
     arch_inject_exception(v, EXC_PF, true, error_code);
 }
 
-static bool can_take_interrupt(const struct vmcb *vmcb)
-{
-    return (vmcb->rflags & RFLAGS_IF) && !(vmcb->interrupt_shadow & 1) && !(vmcb->event_inj & EVENT_VALID);
-}
-
-/* Exit as soon as the guest could take an interrupt. */
-static void open_window(struct vmcb *vmcb)
-{
-    vmcb->vintr |= VINTR_IRQ | VINTR_IGNORE_TPR | 0xfUL << VINTR_PRIO_SHIFT;
-    if (!(vmcb->intercepts[3] & INTERCEPT3_VINTR)) {
-        vmcb->intercepts[3] |= INTERCEPT3_VINTR;
-        vmcb->clean &= ~CLEAN_INTERCEPTS;
-    }
-    vmcb->clean &= ~CLEAN_TPR;
-}
-
-void svm_close_window(struct vmcb *vmcb)
-{
-    vmcb->vintr &= ~(VINTR_IRQ | VINTR_IGNORE_TPR);
-    vmcb->intercepts[3] &= ~INTERCEPT3_VINTR;
-    vmcb->clean &= ~(CLEAN_INTERCEPTS | CLEAN_TPR);
-}
-
 /* An NMI ends with IRET, which is not tracked: the next one waits only for what goes in before it, and for the
  * interrupt shadow. There is no window for NMIs: an interrupt of our own makes the guest exit right behind that. */
 static void inject_nmi(struct vcpu *v)
@@ -102,32 +80,46 @@ static void inject_nmi(struct vcpu *v)
     vmcb->event_inj = EXC_NMI | EVENT_TYPE_NMI | EVENT_VALID;
 }
 
+#define OFFER_CALLBACK 0x100 /* not the vLAPIC's: it comes again for as long as an event is pending */
+
 void svm_inject(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
-    int vector, callback;
+    int vector;
 
     if (unlikely(READ_ONCE(v->arch.nmi_pending))) {
         inject_nmi(v);
     }
     vector = vlapic_pending_vector(v);
-    callback = vcpu_callback_is_pending(v) ? v->domain->callback_vector : -1;
-    if (likely(vector < 0 && callback < 0)) {
-        return;
-    }
-    if (!can_take_interrupt(vmcb)) {
-        open_window(vmcb);
-        return;
-    }
-    if (callback >= 0) {
-        vmcb->event_inj = (uint64_t)callback | EVENT_TYPE_INTR | EVENT_VALID;
+    if (unlikely(vector >= 0)) {
+        vlapic_accept(v, (uint8_t)vector);
+    } else if (unlikely(vcpu_callback_is_pending(v))) {
+        vector = v->domain->callback_vector | OFFER_CALLBACK;
     } else {
-        vlapic_accept(v, vector);
-        vmcb->event_inj = (uint64_t)vector | EVENT_TYPE_INTR | EVENT_VALID;
+        return;
     }
-    trace(TRC_HVM_INJ_VIRQ, vmcb->event_inj & EVENT_VECTOR_MASK, 0);
-    /* Another one below it may wait for the handler's end. */
-    if (vlapic_pending_vector(v) >= 0) {
-        open_window(vmcb);
+    v->arch.offered = vector;
+    vmcb->vintr = VINTR_MASKING | VINTR_IRQ | VINTR_IGNORE_TPR | 0xfUL << VINTR_PRIO_SHIFT |
+                  (uint64_t)(uint8_t)vector << VINTR_VECTOR_SHIFT;
+    vmcb->clean &= ~CLEAN_TPR;
+}
+
+void svm_take_back(struct vcpu *v)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+    uint8_t vector = (uint8_t)v->arch.offered;
+    bool is_waiting = vmcb->vintr & VINTR_IRQ;
+
+    if ((vmcb->exit_int_info & (EVENT_VALID | EVENT_VECTOR_MASK)) == (EVENT_VALID | vector)) {
+        vmcb->exit_int_info = 0; /* the exit came while it was being delivered */
+        is_waiting = true;
     }
+    if (!is_waiting) {
+        trace(TRC_HVM_INJ_VIRQ, vector, 0);
+    } else if (!(v->arch.offered & OFFER_CALLBACK)) {
+        vlapic_give_back(v, vector);
+    }
+    v->arch.offered = -1;
+    vmcb->vintr = VINTR_MASKING;
+    vmcb->clean &= ~CLEAN_TPR;
 }

@@ -165,8 +165,11 @@ static void enter(struct cpu *c, struct vcpu *v)
      * sees in_guest and sends an interrupt, which makes the guest exit at once. */
     __atomic_store_n(&c->in_guest, true, __ATOMIC_SEQ_CST);
     if (unlikely(READ_ONCE(c->work) != 0)) {
-        /* What was injected stays in the VMCB for the next entry. */
+        /* What is in EVENTINJ stays in the VMCB for the next entry. */
         __atomic_store_n(&c->in_guest, false, __ATOMIC_RELEASE);
+        if (v->arch.offered >= 0) {
+            svm_take_back(v);
+        }
         return;
     }
     svm_asid_update(c, v);
@@ -178,6 +181,9 @@ static void enter(struct cpu *c, struct vcpu *v)
     v->arch.gprs.rsp = vmcb->rsp;
     vmcb->tlb_control = TLB_FLUSH_NONE;
     vmcb->clean = svm_features.has_clean_bits ? CLEAN_ALL : 0;
+    if (unlikely(v->arch.offered >= 0)) {
+        svm_take_back(v);
+    }
     if (vmcb->exit_code == VMEXIT_INTR) {
         svm_interrupt_window();
     }

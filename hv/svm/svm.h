@@ -42,10 +42,10 @@ static inline void svm_interrupt_window(void)
 
 /* inject.c. An exit came while an event was being delivered: it is delivered again (15.7.2). */
 void svm_keep_interrupted_event(struct vmcb *vmcb);
-/* Puts what is pending into the VMCB. */
+/* Puts what is pending into the VMCB; an interrupt is offered, and v->arch.offered says which. */
 void svm_inject(struct vcpu *v);
-/* The window that svm_inject() asked for has come. */
-void svm_close_window(struct vmcb *vmcb);
+/* After the exit of a v with an offer, or when it was not entered: it was delivered, or it waits in the vLAPIC again. */
+void svm_take_back(struct vcpu *v);
 
 /* One handler a reason. */
 void svm_exit_cpuid(struct vcpu *v);

@@ -60,6 +60,7 @@ int arch_vcpu_init(struct vcpu *v)
     v->arch.vmcb = vmcb;
     v->arch.vmcb_mfn = virt_to_mfn(vmcb);
     v->arch.last_cpu = -1;
+    v->arch.offered = -1;
     set_intercepts(vmcb);
     vmcb->iopm_base = virt_to_mfn(v->domain->io_bitmap != NULL ? v->domain->io_bitmap : svm_default_iopm).n
                       << PAGE_SHIFT;
@@ -101,7 +102,6 @@ void arch_vcpu_reset(struct vcpu *v)
 {
     clear_state(v->arch.vmcb, ATTR_CODE16, ATTR_DATA16, 0xffff);
     memset(&v->arch.gprs, 0, sizeof(v->arch.gprs));
-    v->arch.vmcb->vintr = VINTR_MASKING;
     v->arch.nmi_pending = false;
 }
 

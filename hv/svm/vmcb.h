@@ -31,7 +31,6 @@ enum vmcb_intercept3 {
     INTERCEPT3_NMI = 1u << 1,
     INTERCEPT3_SMI = 1u << 2,
     INTERCEPT3_INIT = 1u << 3,
-    INTERCEPT3_VINTR = 1u << 4,
     INTERCEPT3_RDPMC = 1u << 15,
     INTERCEPT3_CPUID = 1u << 18,
     INTERCEPT3_INVD = 1u << 22,
@@ -81,6 +80,7 @@ enum vmcb_tlb_control {
 #define VINTR_PRIO_SHIFT 16
 #define VINTR_IGNORE_TPR (1UL << 20)
 #define VINTR_MASKING    (1UL << 24)
+#define VINTR_VECTOR_SHIFT 32
 
 /* event_inj and exit_int_info (15.20). */
 #define EVENT_VALID       (1UL << 31)
@@ -146,7 +146,6 @@ enum vmexit {
     VMEXIT_NMI = 0x61,
     VMEXIT_SMI = 0x62,
     VMEXIT_INIT = 0x63,
-    VMEXIT_VINTR = 0x64,
     VMEXIT_RDPMC = 0x6f,
     VMEXIT_CPUID = 0x72,
     VMEXIT_INVD = 0x76,

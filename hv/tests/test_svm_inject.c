@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include <hv/arch/x86.h>
+#include <hv/vlapic.h>
 
 #include "host/fake.h"
 #include "svm/svm.h"
@@ -15,6 +16,7 @@ static void setup(void)
     fake_domain_create(0, 1);
     v = fake_domain_create(1, 1)->vcpus[0];
     fake_cpu_use(0, v);
+    vlapic_msr_write(v, 0x80f, 0x1ff); /* SVR: the APIC is enabled */
 }
 
 TestSuite(svm_inject, .init = setup);
@@ -70,4 +72,81 @@ Test(svm_inject, an_nmi_goes_in_at_once_or_makes_the_guest_exit_for_it)
     svm_inject(v);
     cr_expect_eq(vmcb->event_inj, nmi);
     cr_expect_not(v->arch.nmi_pending);
+}
+
+/* The processor's part: it delivers what it was offered, before the exit. */
+static void deliver(void)
+{
+    cr_assert(v->arch.vmcb->vintr & VINTR_IRQ);
+    v->arch.vmcb->vintr &= ~VINTR_IRQ;
+}
+
+static unsigned offered_vector(void)
+{
+    svm_inject(v);
+    return v->arch.vmcb->vintr & VINTR_IRQ ? (v->arch.vmcb->vintr >> VINTR_VECTOR_SHIFT) & 0xff : 0;
+}
+
+Test(svm_inject, a_delivered_interrupt_is_in_service)
+{
+    vlapic_set_irq(v, 0x51, false);
+    cr_assert_eq(offered_vector(), 0x51);
+    deliver();
+    vlapic_set_irq(v, 0x51, false); /* a second edge, while the handler runs */
+    svm_take_back(v);
+    cr_expect_eq(vlapic_in_service(v), 0x51);
+    cr_expect_eq(vlapic_requested(v), 0x51);
+    cr_expect_eq(offered_vector(), 0, "not before the EOI");
+    cr_expect_eq(v->arch.offered, -1);
+}
+
+Test(svm_inject, one_that_was_not_taken_waits_behind_a_higher_one)
+{
+    vlapic_set_irq(v, 0x51, false);
+    cr_assert_eq(offered_vector(), 0x51);
+    svm_take_back(v);
+    cr_expect_eq(vlapic_in_service(v), -1);
+    cr_expect_not(v->arch.vmcb->vintr & VINTR_IRQ);
+    vlapic_set_irq(v, 0x61, false);
+    cr_expect_eq(offered_vector(), 0x61);
+    deliver();
+    svm_take_back(v);
+    cr_expect_eq(vlapic_in_service(v), 0x61);
+    cr_expect_eq(vlapic_requested(v), 0x51);
+}
+
+Test(svm_inject, an_interrupted_delivery_of_an_offer_is_offered_again)
+{
+    const uint64_t types[] = {EVENT_TYPE_INTR, EVENT_TYPE_EXC}; /* the latter is QEMU's */
+
+    for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+        vlapic_set_irq(v, 0x51, false);
+        cr_assert_eq(offered_vector(), 0x51);
+        deliver();
+        v->arch.vmcb->exit_int_info = EVENT_VALID | types[i] | 0x51;
+        svm_take_back(v);
+        svm_keep_interrupted_event(v->arch.vmcb);
+        cr_expect_eq(v->arch.vmcb->event_inj, 0);
+        cr_expect_eq(vlapic_in_service(v), -1);
+        cr_expect_eq(offered_vector(), 0x51);
+        svm_take_back(v);
+    }
+}
+
+Test(svm_inject, the_callback_waits_for_the_vlapic_and_comes_for_as_long_as_events_do)
+{
+    v->domain->callback_vector = 0xf3;
+    v->vcpu_info->evtchn_upcall_pending = 1;
+    vlapic_set_irq(v, 0x51, false);
+    cr_assert_eq(offered_vector(), 0x51);
+    deliver();
+    svm_take_back(v);
+    for (unsigned i = 0; i < 2; i++) {
+        cr_assert_eq(offered_vector(), 0xf3, "although 0x51 is in service");
+        deliver();
+        svm_take_back(v);
+        cr_expect_eq(vlapic_in_service(v), 0x51);
+    }
+    v->vcpu_info->evtchn_upcall_pending = 0;
+    cr_expect_eq(offered_vector(), 0);
 }

@@ -198,6 +198,17 @@ void vlapic_accept(struct vcpu *v, uint8_t vector)
     }
 }
 
+void vlapic_give_back(struct vcpu *v, uint8_t vector)
+{
+    struct vlapic *l = v->arch.vlapic;
+    uint32_t word = vector / 32, mask = 1U << (vector % 32);
+
+    l->regs[(APIC_ISR >> 4) + word] &= ~mask;
+    WRITE_ONCE(l->isr_highest, vlapic_highest_vector(l, APIC_ISR));
+    __atomic_fetch_or(&l->regs[(APIC_IRR >> 4) + word], mask, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&l->pending, 1, __ATOMIC_SEQ_CST);
+}
+
 static void end_of_interrupt(struct vcpu *v)
 {
     struct vlapic *l = v->arch.vlapic;

@@ -31,6 +31,8 @@ int vlapic_requested(const struct vcpu *v);
 int vlapic_in_service(const struct vcpu *v);
 /* Delivery has begun: IRR -> ISR. */
 void vlapic_accept(struct vcpu *v, uint8_t vector);
+/* It did not come to it: ISR -> IRR. */
+void vlapic_give_back(struct vcpu *v, uint8_t vector);
 /* Current task priority (CR8, 0-15). */
 uint8_t vlapic_get_cr8(struct vcpu *v);
 void vlapic_set_cr8(struct vcpu *v, uint8_t cr8);

@@ -26,6 +26,7 @@ struct vcpu_arch {
     struct vlapic *vlapic;
     uint64_t flush_gen;       /* p2m generation its TLB entries are of */
     uint64_t asid_generation; /* of the CPU it last ran on */
+    int offered;              /* interrupt vector that the processor may deliver (svm/inject.c); -1 */
     int last_cpu;             /* CPU its VMSAVE state and TLB entries were last loaded on; -1 */
     bool nmi_pending;
     uint64_t xcr0;
