@@ -6,7 +6,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 #include "svm/vmcb.h"
 
 static struct domain *a;
