@@ -64,12 +64,8 @@ static struct domain *get_locked(domid_t domid)
 
 struct domain *domain_get(domid_t domid)
 {
-    struct domain *d;
-
-    spin_lock(&table_lock);
-    d = get_locked(domid);
-    spin_unlock(&table_lock);
-    return d;
+    spin_guard(&table_lock);
+    return get_locked(domid);
 }
 
 struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc)
@@ -87,18 +83,18 @@ struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc)
 
 struct domain *domain_get_next(domid_t domid)
 {
-    struct domain *d = NULL;
+    spin_guard(&table_lock);
+    for (unsigned id = domid; id < DOMID_FIRST_RESERVED; id++) {
+        struct domain *d = get_locked(id);
 
-    spin_lock(&table_lock);
-    for (unsigned id = domid; id < DOMID_FIRST_RESERVED && d == NULL; id++) {
+        if (d != NULL) {
+            return d;
+        }
         if (table[id / DOMAINS_PER_PAGE] == NULL) {
             id |= DOMAINS_PER_PAGE - 1;
-            continue;
         }
-        d = get_locked(id);
     }
-    spin_unlock(&table_lock);
-    return d;
+    return NULL;
 }
 
 struct domain *domain_put_next(struct domain *d)
@@ -109,28 +105,22 @@ struct domain *domain_put_next(struct domain *d)
     return next;
 }
 
-/* Enters d in the table; the page of the table is made first. */
 static int table_insert(struct domain *d)
 {
-    unsigned page = d->domid / DOMAINS_PER_PAGE;
-    struct domain **fresh = table[page] == NULL ? page_alloc() : NULL;
-    int rc = 0;
+    struct domain ***page = &table[d->domid / DOMAINS_PER_PAGE];
 
-    spin_lock(&table_lock);
-    if (table[page] == NULL) {
-        table[page] = fresh;
-        fresh = NULL;
+    spin_guard(&table_lock);
+    if (*page == NULL) {
+        *page = page_alloc();
     }
-    if (table[page] == NULL) {
-        rc = -XEN_ENOMEM;
-    } else if (table[page][d->domid % DOMAINS_PER_PAGE] != NULL) {
-        rc = -XEN_EEXIST;
-    } else {
-        table[page][d->domid % DOMAINS_PER_PAGE] = d;
+    if (*page == NULL) {
+        return -XEN_ENOMEM;
     }
-    spin_unlock(&table_lock);
-    page_free(fresh);
-    return rc;
+    if (*slot_of(d->domid) != NULL) {
+        return -XEN_EEXIST;
+    }
+    *slot_of(d->domid) = d;
+    return 0;
 }
 
 static void domain_free(struct domain *d)
@@ -382,9 +372,8 @@ void domain_shutdown(struct domain *d, uint32_t reason)
 
 void domain_set_shutdown_code(struct domain *d, uint32_t reason)
 {
-    spin_lock(&d->lock);
+    spin_guard(&d->lock);
     d->shutdown_code = reason;
-    spin_unlock(&d->lock);
 }
 
 static bool has_running_vcpu(const struct domain *d)

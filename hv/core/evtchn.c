@@ -210,18 +210,18 @@ uint32_t evtchn_open_count(const struct domain *d)
 /* A port without a peer; remote: who may bind to it. */
 static int open_single(struct domain *d, enum port_state state, uint32_t vcpu, domid_t remote, uint32_t *port)
 {
+    struct evtchn_port *p;
     int rc;
 
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     rc = port_find(d, port);
-    if (rc == 0) {
-        struct evtchn_port *p = port_open(d, *port, state, vcpu);
-
-        p->remote_domid = remote;
-        spin_unlock(&p->lock);
+    if (rc != 0) {
+        return rc;
     }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    p = port_open(d, *port, state, vcpu);
+    p->remote_domid = remote;
+    spin_unlock(&p->lock);
+    return 0;
 }
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
@@ -300,16 +300,16 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     if (virq_is_global(virq) && !d->is_privileged) {
         return -XEN_EPERM;
     }
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     rc = v->virq_to_port[virq] != 0 ? -XEN_EEXIST : port_find(d, port);
-    if (rc == 0) {
-        p = port_open(d, *port, PORT_VIRQ, vcpu);
-        p->virq = virq;
-        spin_unlock(&p->lock);
-        WRITE_ONCE(v->virq_to_port[virq], *port);
+    if (rc != 0) {
+        return rc;
     }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    p = port_open(d, *port, PORT_VIRQ, vcpu);
+    p->virq = virq;
+    spin_unlock(&p->lock);
+    WRITE_ONCE(v->virq_to_port[virq], *port);
+    return 0;
 }
 
 /* --- Closing ------------------------------------------------------------------------------------- */
@@ -336,14 +336,13 @@ static bool close_pair(struct domain *d, uint32_t n, struct domain *remote)
 
 static void close_simple(struct domain *d, uint32_t n, struct evtchn_port *p)
 {
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     if (p->state == PORT_VIRQ) {
         unsigned id = virq_is_global(p->virq) ? 0 : p->vcpu;
 
         WRITE_ONCE(d->vcpus[id]->virq_to_port[p->virq], 0);
     }
     port_free(d, n, p);
-    spin_unlock(&p->lock);
 }
 
 int evtchn_close(struct domain *d, uint32_t port)
@@ -396,12 +395,8 @@ static int close_some(struct domain *d)
 /* Nothing is left to close. A dying domain, whose destruction restarts often, opens no more. */
 static bool is_closed(struct evtchn_ports *ports)
 {
-    bool is_closed;
-
-    spin_lock(&ports->lock);
-    is_closed = ports->open_count == 0 && ports->fifo == NULL;
-    spin_unlock(&ports->lock);
-    return is_closed;
+    spin_guard(&ports->lock);
+    return ports->open_count == 0 && ports->fifo == NULL;
 }
 
 /* Ports opened meanwhile are the guest's own race; the layout changes only when none is left. */
@@ -412,11 +407,10 @@ int evtchn_reset(struct domain *d)
     if (rc != 0) {
         return rc;
     }
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     if (d->evtchn->open_count == 0) {
         evtchn_fifo_destroy(d);
     }
-    spin_unlock(&d->evtchn->lock);
     return 0;
 }
 
@@ -437,27 +431,23 @@ int evtchn_close_all(struct domain *d)
 int evtchn_send(struct domain *d, uint32_t port)
 {
     struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
-    int rc = 0;
 
     if (p == NULL) {
         return -XEN_EINVAL;
     }
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     switch (p->state) {
     case PORT_INTERDOMAIN:
         set_pending(p->remote, p->remote_port, evtchn_port_at(p->remote->evtchn, p->remote_port));
-        break;
+        return 0;
     case PORT_IPI:
         set_pending(d, port, p);
-        break;
-    case PORT_UNBOUND:
-        break; /* nobody there yet: bind_interdomain will raise the peer's end */
+        return 0;
+    case PORT_UNBOUND: /* nobody there yet: bind_interdomain will raise the peer's end */
+        return 0;
     default:
-        rc = -XEN_EINVAL;
-        break;
+        return -XEN_EINVAL;
     }
-    spin_unlock(&p->lock);
-    return rc;
 }
 
 /* Raises the VIRQ that v's slot names, if it is bound. */
@@ -470,11 +460,10 @@ static void raise_virq(struct vcpu *v, uint32_t virq)
     if (p == NULL) {
         return;
     }
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     if (p->state == PORT_VIRQ && p->virq == virq) {
         set_pending(d, n, p);
     }
-    spin_unlock(&p->lock);
 }
 
 void evtchn_raise_virq(struct vcpu *v, uint32_t virq)
@@ -494,40 +483,36 @@ void evtchn_raise_global_virq(struct domain *d, uint32_t virq)
 int evtchn_unmask(struct domain *d, uint32_t port)
 {
     struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
-    int rc = 0;
 
     if (p == NULL) {
         return -XEN_EINVAL;
     }
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     if (p->state == PORT_FREE) {
-        rc = -XEN_EINVAL;
-    } else if (d->evtchn->fifo != NULL) {
+        return -XEN_EINVAL;
+    }
+    if (d->evtchn->fifo != NULL) {
         evtchn_fifo_unmask(d, port, p);
     } else {
         evtchn_2l_unmask(d, port, p);
     }
-    spin_unlock(&p->lock);
-    return rc;
+    return 0;
 }
 
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 {
     struct evtchn_port *p;
-    int rc = 0;
 
     if (domain_vcpu(d, vcpu) == NULL) {
         return -XEN_ENOENT;
     }
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     p = port_get_open(d, port);
     if (p == NULL || p->state == PORT_IPI || (p->state == PORT_VIRQ && !virq_is_global(p->virq))) {
-        rc = -XEN_EINVAL;
-    } else {
-        WRITE_ONCE(p->vcpu, (uint8_t)vcpu);
+        return -XEN_EINVAL;
     }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    WRITE_ONCE(p->vcpu, (uint8_t)vcpu);
+    return 0;
 }
 
 int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
@@ -545,7 +530,7 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
         return -XEN_EINVAL;
     }
     memset(&status->u, 0, sizeof(status->u));
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     status->status = status_of[p->state];
     status->vcpu = p->vcpu;
     if (p->state == PORT_UNBOUND) {
@@ -556,7 +541,6 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
     } else if (p->state == PORT_VIRQ) {
         status->u.virq = p->virq;
     }
-    spin_unlock(&p->lock);
     return 0;
 }
 
@@ -568,18 +552,13 @@ bool evtchn_port_is_valid(struct domain *d, uint32_t port)
 bool evtchn_is_pending(struct domain *d, uint32_t port)
 {
     struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
-    bool is_pending = false;
 
     if (p == NULL) {
         return false;
     }
-    spin_lock(&p->lock);
-    if (p->state != PORT_FREE) {
-        is_pending = d->evtchn->fifo != NULL ? evtchn_fifo_is_pending(d, port, p)
-                                             : evtchn_2l_is_pending(d, port);
-    }
-    spin_unlock(&p->lock);
-    return is_pending;
+    spin_guard(&p->lock);
+    return p->state != PORT_FREE && (d->evtchn->fifo != NULL ? evtchn_fifo_is_pending(d, port, p)
+                                                             : evtchn_2l_is_pending(d, port));
 }
 
 void evtchn_vcpu_info_moved(struct vcpu *v)

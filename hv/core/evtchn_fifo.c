@@ -350,21 +350,19 @@ int evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority)
 {
     struct evtchn_ports *ports = d->evtchn;
     struct evtchn_port *p = evtchn_port_at(ports, port);
-    int rc = 0;
 
     if (p == NULL || port == 0) {
         return -XEN_EINVAL;
     }
-    spin_lock(&ports->lock);
+    spin_guard(&ports->lock);
     if (ports->fifo == NULL) {
-        rc = -XEN_ENOSYS;
-    } else if (priority > EVTCHN_FIFO_PRIORITY_MIN || p->state == PORT_FREE) {
-        rc = -XEN_EINVAL;
-    } else {
-        WRITE_ONCE(p->priority, (uint8_t)priority);
+        return -XEN_ENOSYS;
     }
-    spin_unlock(&ports->lock);
-    return rc;
+    if (priority > EVTCHN_FIFO_PRIORITY_MIN || p->state == PORT_FREE) {
+        return -XEN_EINVAL;
+    }
+    WRITE_ONCE(p->priority, (uint8_t)priority);
+    return 0;
 }
 
 void evtchn_fifo_destroy(struct domain *d)

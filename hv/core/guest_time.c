@@ -47,12 +47,11 @@ void time_update_vcpu(struct vcpu *v)
         .flags = XEN_PVCLOCK_TSC_STABLE_BIT,
     };
 
-    spin_lock(&v->time_lock);
+    spin_guard(&v->time_lock);
     write_time(&v->vcpu_info->time, &info);
     if (!mfn_is_none(v->time_area_mfn)) {
         write_time((void *)((char *)mfn_to_virt(v->time_area_mfn) + (v->time_area & (PAGE_SIZE - 1))), &info);
     }
-    spin_unlock(&v->time_lock);
 }
 
 void time_set_tsc_offset(struct domain *d, uint64_t offset)
@@ -73,7 +72,7 @@ void time_update_wallclock(struct domain *d)
     uint64_t seconds = base / NS_PER_S;
     uint32_t version;
 
-    spin_lock(&d->lock);
+    spin_guard(&d->lock);
     version = (READ_ONCE(clock[0]) | 1) + 2;
     WRITE_ONCE(clock[0], version);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -82,5 +81,4 @@ void time_update_wallclock(struct domain *d)
     *seconds_high = seconds >> 32;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     WRITE_ONCE(clock[0], version + 1);
-    spin_unlock(&d->lock);
 }

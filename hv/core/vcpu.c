@@ -248,34 +248,32 @@ static void publish_locked(struct vcpu *v)
 
 void vcpu_runstate_publish(struct vcpu *v)
 {
-    spin_lock(&v->time_lock);
+    spin_guard(&v->time_lock);
     publish_locked(v);
-    spin_unlock(&v->time_lock);
 }
 
 void vcpu_runstate_change(struct vcpu *v, int state, uint64_t now)
 {
-    spin_lock(&v->time_lock);
-    if (v->runstate.state != state) {
-        trace((uint32_t)(TRC_SCHED_RUNSTATE_CHANGE | v->runstate.state << 8 | state << 4),
-              TRACE_VCPU(v->domain->domid, v->id));
-        if (now > v->runstate.state_entry_time) {
-            v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
-        }
-        v->runstate.state = state;
-        v->runstate.state_entry_time = now;
-        publish_locked(v);
+    spin_guard(&v->time_lock);
+    if (v->runstate.state == state) {
+        return;
     }
-    spin_unlock(&v->time_lock);
+    trace((uint32_t)(TRC_SCHED_RUNSTATE_CHANGE | v->runstate.state << 8 | state << 4),
+          TRACE_VCPU(v->domain->domid, v->id));
+    if (now > v->runstate.state_entry_time) {
+        v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
+    }
+    v->runstate.state = state;
+    v->runstate.state_entry_time = now;
+    publish_locked(v);
 }
 
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *info)
 {
     uint64_t now = now_ns();
 
-    spin_lock(&v->time_lock);
+    spin_guard(&v->time_lock);
     *info = v->runstate;
-    spin_unlock(&v->time_lock);
     if (now > info->state_entry_time) {
         info->time[info->state] += now - info->state_entry_time;
     }

@@ -222,10 +222,9 @@ void iommu_flush(struct domain *d, gfn_t g, unsigned order)
     if (iommu_count == 0) {
         return;
     }
-    spin_lock(&iommu_lock);
+    spin_guard(&iommu_lock);
     queue_invalidate_pages(domain_tag(d), g, order);
     complete_all();
-    spin_unlock(&iommu_lock);
 }
 
 bool iommu_owns_device(uint16_t bdf)
@@ -243,7 +242,7 @@ int iommu_assign_all(struct domain *d)
     if (iommu_count == 0) {
         return -XEN_ENODEV;
     }
-    spin_lock(&iommu_lock);
+    spin_guard(&iommu_lock);
     d->p2m.has_iommu = true;
     for (unsigned bdf = 0; bdf < DEVICE_COUNT; bdf++) {
         if ((device_table[bdf].domain & DTE_TAG) == domain_tag(NULL) && !iommu_owns_device((uint16_t)bdf)) {
@@ -262,7 +261,6 @@ int iommu_assign_all(struct domain *d)
         queue_command(&iommus[i], COMMAND_INVALIDATE_PAGES, PAGES_ALL | PAGES_RANGE | PAGES_TABLES);
     }
     complete_all();
-    spin_unlock(&iommu_lock);
     return 0;
 }
 
@@ -283,14 +281,13 @@ static void forget_interrupts(uint16_t bdf)
 
 static int remap(uint16_t bdf, uint8_t vector, uint32_t apic_id)
 {
-    spin_lock(&iommu_lock);
+    spin_guard(&iommu_lock);
 
     int rc = remap_set(&device_table[bdf].interrupts, vector, apic_id);
 
     if (rc > 0) {
         forget_interrupts(bdf);
     }
-    spin_unlock(&iommu_lock);
     return MIN(rc, 0);
 }
 
@@ -310,11 +307,10 @@ void iommu_remap_end(uint16_t bdf, uint8_t vector)
         return;
     }
     bdf = ivrs_requester(&ivrs, bdf);
-    spin_lock(&iommu_lock);
+    spin_guard(&iommu_lock);
     if (remap_clear(device_table[bdf].interrupts, vector)) {
         forget_interrupts(bdf);
     }
-    spin_unlock(&iommu_lock);
 }
 
 /* All IOMMUs share the tables, so they agree on the form of entries. IO-APICs are told apart by the ids that

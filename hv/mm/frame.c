@@ -264,9 +264,8 @@ static void give_back(uint64_t index, unsigned order, enum frame_contents conten
     struct heap *h = &heaps[node];
 
     mark(index, order, FRAME_FREE, 0, 0);
-    spin_lock(&h->lock);
+    spin_guard(&h->lock);
     block_free(h, index, order, node, contents);
-    spin_unlock(&h->lock);
 }
 
 void frame_add_range(mfn_t start, mfn_t end, unsigned node, enum frame_contents contents)

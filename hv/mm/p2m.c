@@ -243,27 +243,20 @@ struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g)
 
 struct p2m_entry p2m_lookup(struct domain *d, gfn_t g)
 {
-    struct p2m_entry entry;
-
-    spin_lock(&d->p2m.lock);
-    entry = p2m_lookup_locked(d, g);
-    spin_unlock(&d->p2m.lock);
-    return entry;
+    spin_guard(&d->p2m.lock);
+    return p2m_lookup_locked(d, g);
 }
 
 mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
 {
     struct p2m_entry entry;
 
-    spin_lock(&d->p2m.lock);
+    spin_guard(&d->p2m.lock);
     entry = p2m_lookup_locked(d, g);
-    if ((entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W))) {
-        entry.mfn = MFN_NONE;
+    if (mfn_is_none(entry.mfn) || (entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W))) {
+        return MFN_NONE;
     }
-    if (!mfn_is_none(entry.mfn)) {
-        frame_ref(entry.mfn);
-    }
-    spin_unlock(&d->p2m.lock);
+    frame_ref(entry.mfn);
     return entry.mfn;
 }
 
@@ -361,9 +354,8 @@ int p2m_map(struct domain *d, gfn_t g, mfn_t m, unsigned order, unsigned flags)
     if (level == 1) {
         put_block(pte_mfn(old), order);
     } else {
-        spin_lock(&p->lock);
+        spin_guard(&p->lock);
         free_empty(p, old);
-        spin_unlock(&p->lock);
     }
     return 0;
 }
@@ -442,41 +434,38 @@ int p2m_grant_map(struct domain *d, gfn_t g, mfn_t m, bool is_writable)
 {
     struct p2m *p = &d->p2m;
     uint64_t *slot;
-    int rc = 0;
 
     if (g.n >= GFN_LIMIT) {
         return -XEN_EINVAL;
     }
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     if (!mfn_is_none(p2m_lookup_locked(d, g).mfn)) {
-        rc = -XEN_EEXIST;
-    } else if ((slot = slot_make(p, g, 1)) == NULL) {
-        rc = -XEN_ENOMEM;
-    } else {
-        set_entry(p, slot, make_leaf(m, 1, P2M_GRANT | (is_writable ? P2M_W : 0)));
+        return -XEN_EEXIST;
     }
-    spin_unlock(&p->lock);
-    return rc;
+    slot = slot_make(p, g, 1);
+    if (slot == NULL) {
+        return -XEN_ENOMEM;
+    }
+    set_entry(p, slot, make_leaf(m, 1, P2M_GRANT | (is_writable ? P2M_W : 0)));
+    return 0;
 }
 
 int p2m_grant_unmap(struct domain *d, gfn_t g, mfn_t m)
 {
     struct p2m *p = &d->p2m;
-    int rc = -XEN_ENOENT;
     unsigned level;
     uint64_t *slot;
 
     if (g.n >= GFN_LIMIT) {
-        return rc;
+        return -XEN_ENOENT;
     }
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     slot = slot_find(p, g, &level);
-    if (level == 1 && (*slot & PTE_P) && (*slot & PTE_GRANT) && pte_mfn(*slot).n == m.n) {
-        set_entry(p, slot, PTE_HOLE);
-        rc = 0;
+    if (level != 1 || !(*slot & PTE_P) || !(*slot & PTE_GRANT) || pte_mfn(*slot).n != m.n) {
+        return -XEN_ENOENT;
     }
-    spin_unlock(&p->lock);
-    return rc;
+    set_entry(p, slot, PTE_HOLE);
+    return 0;
 }
 
 void p2m_flush(struct domain *d)

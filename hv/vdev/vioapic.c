@@ -196,11 +196,9 @@ static void take_interrupt(struct vioapic_pin *pin)
 static void pin_fired(void *data)
 {
     struct vioapic_pin *pin = data;
-    struct vioapic *io = pin->domain->vioapic;
 
-    spin_lock(&io->lock);
+    spin_guard(&pin->domain->vioapic->lock);
     take_interrupt(pin);
-    spin_unlock(&io->lock);
 }
 
 /* The line may fire again, unless that is all it does. */
@@ -244,11 +242,10 @@ void vioapic_eoi(struct domain *d, uint8_t vector)
 {
     struct vioapic *io = d->vioapic;
 
-    spin_lock(&io->lock);
+    spin_guard(&io->lock);
     for (unsigned n = 0; n < io->chip_count; n++) {
         chip_eoi(io->chips[n], vector);
     }
-    spin_unlock(&io->lock);
 }
 
 /* --- Registers ---------------------------------------------------------------------------- */
@@ -300,28 +297,23 @@ static void write_window(struct vioapic_chip *chip, uint32_t value)
 static uint64_t chip_read(struct vcpu *v, void *data, uint64_t gpa, unsigned size)
 {
     struct vioapic_chip *chip = data;
-    uint32_t value = ~0U;
 
-    spin_lock(&chip->owner->lock);
+    spin_guard(&chip->owner->lock);
     switch (gpa & 0xff) {
     case REG_SELECT:
-        value = chip->select;
-        break;
+        return chip->select;
     case REG_WINDOW:
-        value = read_window(chip);
-        break;
+        return read_window(chip);
     default:
-        break;
+        return ~0U;
     }
-    spin_unlock(&chip->owner->lock);
-    return value;
 }
 
 static void chip_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, uint64_t value)
 {
     struct vioapic_chip *chip = data;
 
-    spin_lock(&chip->owner->lock);
+    spin_guard(&chip->owner->lock);
     switch (gpa & 0xff) {
     case REG_SELECT:
         chip->select = value & 0xff;
@@ -335,7 +327,6 @@ static void chip_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, 
     default:
         break;
     }
-    spin_unlock(&chip->owner->lock);
 }
 
 static const struct mmio_ops chip_ops = {chip_read, chip_write};

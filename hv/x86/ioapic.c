@@ -112,11 +112,10 @@ int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, 
     if (rc != 0) {
         return rc;
     }
-    spin_lock(&ioapic_lock);
+    spin_guard(&ioapic_lock);
     write_reg(io, IOAPIC_ENTRY + 2 * pin, ENTRY_MASKED); /* never half an entry live */
     write_reg(io, IOAPIC_ENTRY + 2 * pin + 1, apic_id << 24);
     write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | (is_masked ? ENTRY_MASKED : 0));
-    spin_unlock(&ioapic_lock);
     return 0;
 }
 
@@ -140,7 +139,7 @@ void ioapic_mask(uint32_t gsi)
     if (!io) {
         return;
     }
-    spin_lock(&ioapic_lock);
+    spin_guard(&ioapic_lock);
 
     uint32_t entry = read_reg(io, IOAPIC_ENTRY + 2 * pin);
 
@@ -148,7 +147,6 @@ void ioapic_mask(uint32_t gsi)
     if (entry & ENTRY_LEVEL) {
         end_level(io, pin, entry);
     }
-    spin_unlock(&ioapic_lock);
 }
 
 bool ioapic_unmask(uint32_t gsi)
@@ -159,12 +157,11 @@ bool ioapic_unmask(uint32_t gsi)
     if (!io) {
         return false;
     }
-    spin_lock(&ioapic_lock);
+    spin_guard(&ioapic_lock);
     write_reg(io, IOAPIC_ENTRY + 2 * pin, read_reg(io, IOAPIC_ENTRY + 2 * pin) & ~ENTRY_MASKED);
 
     uint32_t entry = read_reg(io, IOAPIC_ENTRY + 2 * pin);
 
-    spin_unlock(&ioapic_lock);
     return (entry & ENTRY_LEVEL) && (entry & (ENTRY_PENDING | ENTRY_REMOTE_IRR));
 }
 
@@ -172,13 +169,7 @@ bool ioapic_is_routed(uint32_t gsi)
 {
     unsigned pin;
     const struct ioapic *io = find(gsi, &pin);
-    bool is_routed;
 
-    if (!io) {
-        return false;
-    }
-    spin_lock(&ioapic_lock);
-    is_routed = read_reg(io, IOAPIC_ENTRY + 2 * pin) & ENTRY_VECTOR;
-    spin_unlock(&ioapic_lock);
-    return is_routed;
+    spin_guard(&ioapic_lock);
+    return io && (read_reg(io, IOAPIC_ENTRY + 2 * pin) & ENTRY_VECTOR);
 }

@@ -148,11 +148,10 @@ static void *map_locked(uint64_t paddr, size_t size, uint64_t flags)
 {
     uint64_t start = ROUND_DOWN(paddr, PAGE_SIZE), end = ROUND_UP(paddr + size, PAGE_SIZE);
 
-    spin_lock(&paging_lock);
+    spin_guard(&paging_lock);
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
         map(DIRECTMAP_BASE + at, at, PAGE_SIZE, flags);
     }
-    spin_unlock(&paging_lock);
     return paddr_to_virt(paddr);
 }
 
@@ -183,9 +182,8 @@ void *paging_map_stack(unsigned cpu, unsigned node)
         if (mfn_is_none(m)) {
             return NULL;
         }
-        spin_lock(&paging_lock);
+        spin_guard(&paging_lock);
         map(base + offset, m.n << PAGE_SHIFT, PAGE_SIZE, KERNEL_RW);
-        spin_unlock(&paging_lock);
     }
     return (void *)base;
 }
