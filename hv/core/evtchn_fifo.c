@@ -207,7 +207,7 @@ static void unpin_page(void *page)
 }
 
 /* Switches d to FIFO. What is pending in the 2-level bitmap is carried over, after the switch: see
- * set_pending() in evtchn.c. EVTCHN lock held. */
+ * evtchn_set_pending(). EVTCHN lock held. */
 static int switch_to_fifo(struct domain *d)
 {
     struct evtchn_ports *ports = d->evtchn;

@@ -12,6 +12,7 @@ if(BUILD_TESTING)
         core/evtchn.c
         core/evtchn_2l.c
         core/evtchn_fifo.c
+        core/evtchn_send.c
         core/grant.c
         core/grant_copy.c
         core/grant_map.c
