@@ -10,8 +10,6 @@
 #include <hv/console.h>
 #include <hv/console_input.h>
 #include <hv/cpuid_policy.h>
-#include <hv/dom0.h>
-#include <hv/early_memory.h>
 #include <hv/frame.h>
 #include <hv/ioapic.h>
 #include <hv/iommu.h>

@@ -28,6 +28,10 @@
 
 #define MAX_CONTROL_PAUSES 255U
 
+/* What a domain gets whose configuration leaves its grant limits to us (-1). */
+#define DEFAULT_GRANT_FRAMES    64U
+#define DEFAULT_MAPTRACK_FRAMES 1024U
+
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain is one page");
 
 struct domain *dom0;
@@ -142,9 +146,13 @@ static void domain_free(struct domain *d)
 
 void domain_put(struct domain *d)
 {
-    uint32_t refs = __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE);
-    bool is_last = false;
+    uint32_t refs;
+    bool is_last;
 
+    if (d == NULL) {
+        return;
+    }
+    refs = __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE);
     /* Only the last step needs the table: nobody may find it between. */
     while (refs > 1) {
         if (__atomic_compare_exchange_n(&d->refs, &refs, refs - 1, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
@@ -208,12 +216,14 @@ static int alloc_shared_info(struct domain *d)
 static int init_parts(struct domain *d)
 {
     const struct xen_domctl_createdomain *config = &d->config;
+    int frames = config->max_grant_frames, maptrack = config->max_maptrack_frames;
     int rc = alloc_shared_info(d);
 
     rc = rc != 0 ? rc : p2m_init(d);
     rc = rc != 0 ? rc : cpuid_policy_init_domain(d);
     rc = rc != 0 ? rc : evtchn_init_domain(d, config->max_evtchn_port);
-    rc = rc != 0 ? rc : grant_init_domain(d, config->max_grant_frames, config->max_maptrack_frames);
+    rc = rc != 0 ? rc : grant_init_domain(d, frames < 0 ? DEFAULT_GRANT_FRAMES : (uint32_t)frames,
+                                          maptrack < 0 ? DEFAULT_MAPTRACK_FRAMES : (uint32_t)maptrack);
     return rc;
 }
 
@@ -233,7 +243,6 @@ int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, b
     d->domid = domid;
     d->is_privileged = is_privileged;
     d->config = *config;
-    memcpy(d->handle, config->handle, sizeof(d->handle));
     d->max_vcpus = config->max_vcpus;
     d->refs = 1;
     d->shared_info_mfn = MFN_NONE;
@@ -299,11 +308,11 @@ void domain_update_nodes(struct domain *d)
     WRITE_ONCE(d->memory_nodes, nodes);
 }
 
-void domain_pause(struct domain *d, bool sync)
+void domain_pause(struct domain *d)
 {
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
     for_each_vcpu(d, v) {
-        sched_sleep(v, sync);
+        sched_sleep(v, true);
     }
 }
 
@@ -323,7 +332,7 @@ int domain_control_pause(struct domain *d)
         return -XEN_EOVERFLOW;
     }
     d->control_pause_count++;
-    domain_pause(d, true);
+    domain_pause(d);
     return 0;
 }
 
@@ -447,7 +456,7 @@ int domain_destroy(struct domain *d)
         return 0;
     }
     if (before == DOMAIN_ALIVE) {
-        domain_pause(d, true); /* for ever */
+        domain_pause(d); /* for ever */
     }
 
     rc = evtchn_close_all(d);

@@ -8,8 +8,6 @@
 #include <hv/time.h>
 #include <hv/vcpu.h>
 
-#define NS_PER_S 1000000000UL
-
 /* Where the wall clock is in a shared_info: the version, seconds and nanoseconds in a row; and, with the
  * 32-bit layout at the end of arch_shared_info, the seconds' upper half. */
 struct wallclock_place {

@@ -63,13 +63,9 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     sched_init_vcpu(v);
 
     rc = arch_vcpu_init(v);
-    if (rc == 0) {
-        rc = vlapic_init(v);
-        if (rc != 0) {
-            arch_vcpu_free(v);
-        }
-    }
+    rc = rc != 0 ? rc : vlapic_init(v);
     if (rc != 0) {
+        arch_vcpu_free(v);
         page_free(v);
         return rc;
     }

@@ -92,9 +92,7 @@ static long run_locked(struct vcpu *v, const struct domctl_entry *entry, struct 
             rc = -XEN_EFAULT;
         }
     }
-    if (d != NULL) {
-        domain_put(d);
-    }
+    domain_put(d);
     return rc;
 }
 

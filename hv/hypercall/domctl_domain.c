@@ -5,10 +5,6 @@
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
 
-/* What a domain gets that leaves its grant limits to us (-1). */
-#define DEFAULT_GRANT_FRAMES    64
-#define DEFAULT_MAPTRACK_FRAMES 1024
-
 /* Flags that change nothing here and are taken: integrity over ACPI sleep is tboot's, and there are no shadow
  * page tables whose synchronisation could be chosen. */
 #define CDF_WITHOUT_EFFECT (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off)
@@ -58,24 +54,16 @@ static long create_anywhere(const struct xen_domctl_createdomain *config, struct
 
 long domctl_createdomain(struct vcpu *v, struct domain *unused, struct xen_domctl *op)
 {
-    struct xen_domctl_createdomain config = op->u.createdomain;
+    const struct xen_domctl_createdomain *config = &op->u.createdomain;
     struct domain *d;
-    long rc = check_kind(&config);
+    long rc = check_kind(config);
 
-    rc = rc != 0 ? rc : check_limits(&config);
+    rc = rc != 0 ? rc : check_limits(config);
     if (rc != 0) {
         return rc;
     }
-    if (config.max_grant_frames < 0) {
-        config.max_grant_frames = DEFAULT_GRANT_FRAMES;
-    }
-    if (config.max_maptrack_frames < 0) {
-        config.max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES;
-    }
-    config.max_evtchn_port = MIN(config.max_evtchn_port, (uint32_t)INT32_MAX);
-
-    rc = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED ? create_anywhere(&config, &d)
-                                                               : domain_create(op->domain, &config, false, &d);
+    rc = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED ? create_anywhere(config, &d)
+                                                               : domain_create(op->domain, config, false, &d);
     if (rc == 0) {
         op->domain = d->domid;
         domain_put(d);
@@ -129,7 +117,7 @@ long domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 
 long domctl_setdomainhandle(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+    memcpy(d->config.handle, op->u.setdomainhandle.handle, sizeof(d->config.handle));
     return 0;
 }
 
@@ -178,7 +166,7 @@ void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->tot_pages = __atomic_load_n(&d->frames_owned, __ATOMIC_RELAXED);
     info->max_pages = d->frames_max;
     info->shared_info_frame = ~0UL; /* wherever the guest put it: we keep no map from frames back */
-    memcpy(info->handle, d->handle, sizeof(info->handle));
+    memcpy(info->handle, d->config.handle, sizeof(info->handle));
     info->gpaddr_bits = d->cpuid->ext[8].eax & 0xff;
     info->arch_config = d->config.arch;
 }
@@ -200,9 +188,7 @@ long domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
     memset(&op->u, 0, sizeof(op->u));
     domctl_fill_info(d, &op->u.getdomaininfo);
     op->domain = d->domid;
-    if (found != NULL) {
-        domain_put(found);
-    }
+    domain_put(found);
     return 0;
 }
 

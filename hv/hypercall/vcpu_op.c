@@ -158,12 +158,6 @@ static long up(struct vcpu *v)
     return 0;
 }
 
-static long send_nmi(struct vcpu *v)
-{
-    vcpu_nmi(v);
-    return 0;
-}
-
 long vcpu_op(struct vcpu *caller, unsigned cmd, unsigned vcpu_id, uint64_t arg)
 {
     struct vcpu *v = domain_vcpu(caller->domain, vcpu_id);
@@ -198,7 +192,8 @@ long vcpu_op(struct vcpu *caller, unsigned cmd, unsigned vcpu_id, uint64_t arg)
     case VCPUOP_get_runstate_info:
         return get_runstate(v, arg, caller);
     case VCPUOP_send_nmi:
-        return send_nmi(v);
+        vcpu_nmi(v);
+        return 0;
     default: /* initialise and the PV periodic timer are for guests without a local APIC */
         return -XEN_ENOSYS;
     }

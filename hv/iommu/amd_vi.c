@@ -56,9 +56,7 @@
 #define COMMAND_INVALIDATE_PAGES (3UL << 60)
 #define COMMAND_INVALIDATE_INTERRUPTS (5UL << 60)
 #define COMMAND_INVALIDATE_ALL  (8UL << 60)
-#define PAGES_RANGE             (1UL << 0)
-#define PAGES_TABLES            (1UL << 1) /* PDE: cached table entries, too */
-#define PAGES_ALL               0x7ffffffffffff000UL
+#define ALL_PAGES 0x7ffffffffffff003UL /* every address; S: a range; PDE: cached table entries, too (2.4.3) */
 
 #define DEVICE_COUNT 65536U
 #define TABLE_ORDER  9U /* 65536 entries of 32 bytes: 2 MiB */
@@ -202,28 +200,13 @@ static void write_entry(uint16_t bdf, const struct domain *d)
     WRITE_ONCE(e->translation, translation);
 }
 
-/* 2^order pages at g: address bits below the size are ones, but for the highest one (48882, 2.4.3). */
-static void queue_invalidate_pages(uint64_t tag, gfn_t g, unsigned order)
-{
-    uint64_t address = PAGES_ALL | PAGES_RANGE;
-
-    if (order == 0) {
-        address = g.n << PAGE_SHIFT;
-    } else if (order < 51 - PAGE_SHIFT) {
-        uint64_t base = (g.n >> order << order) << PAGE_SHIFT;
-
-        address = base | (((1UL << (order - 1)) - 1) << PAGE_SHIFT) | PAGES_RANGE;
-    }
-    queue_all(COMMAND_INVALIDATE_PAGES | tag << 32, address | PAGES_TABLES);
-}
-
-void iommu_flush(struct domain *d, gfn_t g, unsigned order)
+void iommu_flush(struct domain *d)
 {
     if (iommu_count == 0) {
         return;
     }
     spin_guard(&iommu_lock);
-    queue_invalidate_pages(domain_tag(d), g, order);
+    queue_all(COMMAND_INVALIDATE_PAGES | domain_tag(d) << 32, ALL_PAGES);
     complete_all();
 }
 
@@ -258,7 +241,7 @@ int iommu_assign_all(struct domain *d)
             queue_command(&iommus[i], COMMAND_INVALIDATE_DTE | bdf, 0);
             start_commands(&iommus[i]);
         }
-        queue_command(&iommus[i], COMMAND_INVALIDATE_PAGES, PAGES_ALL | PAGES_RANGE | PAGES_TABLES);
+        queue_command(&iommus[i], COMMAND_INVALIDATE_PAGES, ALL_PAGES);
     }
     complete_all();
     return 0;

@@ -10,21 +10,14 @@
  */
 #include <hv/p2m.h>
 
+#include <hv/arch/x86.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/print.h>
 
-#define PTE_P         (1UL << 0)
-#define PTE_W         (1UL << 1)
-#define PTE_U         (1UL << 2)
-#define PTE_A         (1UL << 5)
-#define PTE_D         (1UL << 6)
-#define PTE_PS        (1UL << 7)
-#define PTE_GRANT     (1UL << 8) /* the processor ignores G in nested tables */
-#define PTE_IR        (1UL << 61)
-#define PTE_IW        (1UL << 62)
-#define PTE_NX        (1UL << 63)
-#define PTE_ADDR_MASK 0x000ffffffffff000UL
+#define PTE_GRANT PTE_G /* which the processor ignores in nested tables */
+#define PTE_IR    (1UL << 61)
+#define PTE_IW    (1UL << 62)
 #define PTE_NEXT_LEVEL(level) ((uint64_t)(level) << 9)
 /* Not present. Not 0 either: QEMU's IOMMU refuses DMA at a 0 without an event. */
 #define PTE_HOLE PTE_NEXT_LEVEL(1)
@@ -65,7 +58,7 @@ static unsigned level_index(gfn_t g, unsigned level)
 
 static mfn_t pte_mfn(uint64_t pte)
 {
-    return mfn((pte & PTE_ADDR_MASK) >> PAGE_SHIFT);
+    return mfn((pte & PTE_ADDR) >> PAGE_SHIFT);
 }
 
 static bool pte_is_table(uint64_t pte, unsigned level)
@@ -480,7 +473,7 @@ void p2m_flush(struct domain *d)
         vcpu_wait_flushed(v, gen);
     }
     if (d->p2m.has_iommu) {
-        iommu_flush(d, gfn(0), 64);
+        iommu_flush(d);
     }
 }
 

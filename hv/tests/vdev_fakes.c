@@ -100,7 +100,7 @@ void spin_init(struct spinlock *lock, enum lock_rank rank)
     *lock = (struct spinlock){.rank = rank};
 }
 
-void lock_assert_held(const struct spinlock *lock)
+void lock_check_held(const struct spinlock *lock)
 {
     if (lock->next == lock->serving) {
         abort();

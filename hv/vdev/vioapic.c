@@ -32,14 +32,7 @@
 #define INDEX_ARB     0x02U
 #define INDEX_ENTRY   0x10U
 
-/* Redirection entry. */
-#define RTE_VECTOR     0x000000ffUL
-#define RTE_LOGICAL    (1UL << 11)
-#define RTE_ACTIVE_LOW (1UL << 13)
-#define RTE_REMOTE_IRR (1UL << 14)
-#define RTE_LEVEL      (1UL << 15)
-#define RTE_MASKED     (1UL << 16)
-/* Bits a guest writes; delivery status and remote IRR are the device's. */
+/* Bits of an entry that a guest writes; delivery status and remote IRR are the device's. */
 #define RTE_WRITABLE_LOW 0x0001afffUL
 
 #define MAX_CHIPS 16U

@@ -47,14 +47,13 @@ static inline void spin_guard_end(struct spinlock **lock)
 bool spin_trylock(struct spinlock *lock);
 
 /* Guards what a function says of its callers: Debug builds panic when this CPU holds no lock of that rank. */
-#ifdef NDEBUG
+void lock_check_held(const struct spinlock *lock);
 static inline void lock_assert_held(const struct spinlock *lock)
 {
-    (void)lock;
+    if (IS_DEBUG) {
+        lock_check_held(lock);
+    }
 }
-#else
-void lock_assert_held(const struct spinlock *lock);
-#endif
 
 /* Takes two locks of the same rank in address order (a may equal b: then it is taken once). */
 void spin_lock_pair(struct spinlock *a, struct spinlock *b);

@@ -32,5 +32,5 @@ sysctl_fn sysctl_getdomaininfolist, sysctl_getdomaininfolist_continue;
 /* sysctl_sched.c: the scheduler and the one CPU pool */
 sysctl_fn sysctl_sched_id, sysctl_scheduler_op, sysctl_cpupool_op;
 
-/* sysctl_cpu_policy.c */
+/* cpu_policy.c */
 sysctl_fn sysctl_get_cpu_levelling_caps, sysctl_get_cpu_featureset, sysctl_get_cpu_policy;

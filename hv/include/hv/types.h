@@ -40,7 +40,6 @@ static inline gfn_t gfn(uint64_t n)
 }
 
 #define MFN_NONE mfn(~0UL)
-#define GFN_NONE gfn(~0UL)
 
 static inline bool mfn_is_none(mfn_t m)
 {
@@ -82,6 +81,12 @@ static inline uint64_t low_bytes(uint64_t value, unsigned size)
 
 #define container_of(pointer, type, member)                                                        \
     ((type *)((char *)(pointer) - offsetof(type, member)))
+
+#ifdef NDEBUG
+#define IS_DEBUG false
+#else
+#define IS_DEBUG true
+#endif
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

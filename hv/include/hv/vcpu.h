@@ -12,7 +12,6 @@
 #include <hv/timer.h>
 #include <xen/vcpu.h>
 
-
 /* Why a vCPU does not run. Bits of v->pause_flags, changed atomically; runnable only at 0. */
 enum vcpu_pause_flag {
     VCPU_DOWN = 1u << 0,        /* not brought up, or taken down */

@@ -140,11 +140,9 @@ void machine_halt(void)
     abort();
 }
 
-void iommu_flush(struct domain *d, gfn_t g, unsigned order)
+void iommu_flush(struct domain *d)
 {
     (void)d;
-    (void)g;
-    (void)order;
     fake_flush_count++;
 }
 
