@@ -91,7 +91,8 @@ static void unmark(const struct grant_table *t, uint32_t ref, const struct grant
 {
     uint16_t gone = (use->writers == 0 ? GTF_writing : 0) | (is_in_use(use) ? 0 : GTF_reading);
 
-    if (ref >= ref_count(t) || gone == 0) { /* beyond: the granter died and its table is gone, see grant_release_table */
+    /* Beyond: the granter died and its table is gone, see grant_release_table(). */
+    if (ref >= ref_count(t) || gone == 0) {
         return;
     }
     if (t->version == 1) {

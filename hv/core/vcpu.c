@@ -177,7 +177,9 @@ static struct cpu *guest_cpu(const struct vcpu *v)
     int cpu = READ_ONCE(v->running_on);
     struct cpu *c = cpu >= 0 ? cpus[cpu] : NULL;
 
-    return c != NULL && c != this_cpu() && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) && READ_ONCE(c->current) == v ? c : NULL;
+    bool is_there = c != NULL && c != this_cpu() && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST);
+
+    return is_there && READ_ONCE(c->current) == v ? c : NULL;
 }
 
 void vcpu_start_flush(struct vcpu *v)

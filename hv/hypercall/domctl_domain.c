@@ -194,18 +194,6 @@ long domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
 
 /* --- NUMA ---------------------------------------------------------------------------------- */
 
-static unsigned long online_nodes(void)
-{
-    unsigned long nodes = 0;
-
-    for (unsigned node = 0; node < MAX_NODES; node++) {
-        if (frame_total_count(node) != 0) {
-            nodes |= 1UL << node;
-        }
-    }
-    return nodes;
-}
-
 long domctl_setnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
     unsigned long nodes[1];
@@ -213,18 +201,18 @@ long domctl_setnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl 
     if (control_bitmap_in(v, nodes, 64, &op->u.nodeaffinity.nodemap) != 0) {
         return -XEN_EFAULT;
     }
-    nodes[0] &= online_nodes();
+    nodes[0] &= frame_nodes();
     if (nodes[0] == 0) {
         return -XEN_EINVAL;
     }
-    d->node_affinity = nodes[0] == online_nodes() ? 0 : (uint32_t)nodes[0];
+    d->node_affinity = nodes[0] == frame_nodes() ? 0 : (uint32_t)nodes[0];
     domain_update_nodes(d);
     return 0;
 }
 
 long domctl_getnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    unsigned long nodes = d->memory_nodes != 0 ? d->memory_nodes : online_nodes();
+    unsigned long nodes = d->memory_nodes != 0 ? d->memory_nodes : frame_nodes();
 
     return control_bitmap_out(v, &op->u.nodeaffinity.nodemap, &nodes, 64);
 }

@@ -24,12 +24,15 @@ static bool pin_area(struct vcpu *caller, uint64_t *linear, size_t size, mfn_t p
 {
     uint64_t last;
 
+    pages[0] = pages[1] = MFN_NONE;
     *linear = guest_is_narrow(caller) ? (uint32_t)*linear : *linear;
+    if (*linear == 0) {
+        return true;
+    }
     last = *linear + size - 1;
-    pages[0] = *linear != 0 ? pin_linear(caller, *linear) : MFN_NONE;
-    pages[1] = MFN_NONE;
-    if (*linear == 0 || mfn_is_none(pages[0]) || *linear >> PAGE_SHIFT == last >> PAGE_SHIFT) {
-        return *linear == 0 || !mfn_is_none(pages[0]);
+    pages[0] = pin_linear(caller, *linear);
+    if (mfn_is_none(pages[0]) || *linear >> PAGE_SHIFT == last >> PAGE_SHIFT) {
+        return !mfn_is_none(pages[0]);
     }
     pages[1] = pin_linear(caller, last);
     if (mfn_is_none(pages[1])) {

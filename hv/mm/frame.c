@@ -387,6 +387,16 @@ uint64_t frame_total_count(unsigned node)
     return count;
 }
 
+uint32_t frame_nodes(void)
+{
+    uint32_t nodes = 0;
+
+    for (uint32_t left = nodes_with_memory; left != 0; left &= left - 1) {
+        nodes |= heaps[__builtin_ctz(left)].total_count != 0 ? left & -left : 0;
+    }
+    return nodes;
+}
+
 uint64_t frame_dirty_count(void)
 {
     uint64_t count = 0;

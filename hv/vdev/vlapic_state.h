@@ -62,3 +62,5 @@ void vlapic_timer_start(struct vcpu *v);
 /* The divide register or the mode changed while counting. */
 void vlapic_timer_rescale(struct vcpu *v);
 uint32_t vlapic_timer_count(const struct vlapic *l);
+/* What the bus clock is divided by: bits 3, 1:0 of the divide register select 2, 4 .. 128, 1. */
+uint32_t vlapic_timer_divisor(const struct vlapic *l);

@@ -107,7 +107,8 @@ void lapic_enable(void)
     write_reg(APIC_TIMER_DIV, TIMER_DIVIDE_1);
     write_reg(APIC_TIMER_INIT, 0);
     write_reg(APIC_LVT_TIMER, IRQ_VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));
-    /* Last: QEMU 7.2 keeps what the 8259 had raised by way of LINT0 until TPR is written, and has no vector for it then. */
+    /* Last: QEMU 7.2 keeps what the 8259 had raised by way of LINT0 until TPR is written, and has no vector for it
+     * then. */
     write_reg(APIC_TPR, 0);
 }
 

@@ -79,6 +79,14 @@ static inline uint64_t low_bytes(uint64_t value, unsigned size)
     return size < 8 ? value & ((1UL << (8 * size)) - 1) : value;
 }
 
+/* Those as a signed number. */
+static inline int64_t sign_extend(uint64_t value, unsigned size)
+{
+    unsigned shift = 64 - 8 * size;
+
+    return (int64_t)(value << shift) >> shift;
+}
+
 #define container_of(pointer, type, member)                                                        \
     ((type *)((char *)(pointer) - offsetof(type, member)))
 

@@ -26,7 +26,7 @@ struct vcpu {
 
     bool is_initialised;   /* has state to run on: PVH entry, HVM context or SIPI */
     uint32_t pause_flags;  /* atomic, enum vcpu_pause_flag */
-    int running_on;        /* CPU id while it is on a CPU, else -1. Written under the run queue lock, but for the last: see sched_released() */
+    int running_on;        /* CPU id while it is on a CPU, else -1. Run queue lock, but see sched_released() */
     struct sched_vcpu sched;
 
     struct vcpu_runstate_info runstate; /* state, entry time, totals. Lock: rank VCPU_TIME */

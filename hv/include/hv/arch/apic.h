@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Local APICs (AMD64 APM vol. 2, chapter 16): their registers, the virtual ones' too, and the host's, in xAPIC or x2APIC
- * mode. */
+/* Local APICs (AMD64 APM vol. 2, chapter 16): the registers of all, and the host's own, in xAPIC or x2APIC mode. */
 #pragma once
 
 #include <hv/types.h>
