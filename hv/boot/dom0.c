@@ -7,7 +7,6 @@
  */
 #include <hv/boot.h>
 
-#include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/machine_map.h>
 #include <hv/print.h>

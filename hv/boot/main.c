@@ -14,7 +14,6 @@
 #include <hv/ioapic.h>
 #include <hv/iommu.h>
 #include <hv/machine_map.h>
-#include <hv/pci.h>
 #include <hv/print.h>
 #include <hv/sched.h>
 

@@ -12,7 +12,6 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 #include <hv/print.h>
 
 #define WORD_PENDING (1u << EVTCHN_FIFO_PENDING)

@@ -7,8 +7,6 @@
  */
 #include "grant_entries.h"
 
-#include <hv/arch/cpu.h>
-#include <hv/hypercall.h>
 #include <hv/print.h>
 
 #define TRACK_PAGES_PER_DIRECTORY (PAGE_SIZE / sizeof(struct grant_track *))

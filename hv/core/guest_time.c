@@ -18,20 +18,15 @@ static const struct wallclock_place place_64 = {offsetof(struct shared_info, wc_
                                                 offsetof(struct shared_info, wc_sec_hi)};
 static const struct wallclock_place place_32 = {2304, 2340};
 
-static void write_time(struct vcpu_time_info *to, const struct vcpu_time_info *from)
+static void write_time(struct vcpu_time_info *to, struct vcpu_time_info info)
 {
-    uint32_t version = (READ_ONCE(to->version) | 1) + 2;
-
     /* Odd while it changes: readers try again. */
-    WRITE_ONCE(to->version, version);
+    info.version = (READ_ONCE(to->version) | 1) + 2;
+    WRITE_ONCE(to->version, info.version);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    to->tsc_timestamp = from->tsc_timestamp;
-    to->system_time = from->system_time;
-    to->tsc_to_system_mul = from->tsc_to_system_mul;
-    to->tsc_shift = from->tsc_shift;
-    to->flags = from->flags;
+    *to = info;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    WRITE_ONCE(to->version, version + 1);
+    WRITE_ONCE(to->version, info.version + 1);
 }
 
 void time_update_vcpu(struct vcpu *v)
@@ -46,9 +41,9 @@ void time_update_vcpu(struct vcpu *v)
     };
 
     spin_guard(&v->time_lock);
-    write_time(&v->vcpu_info->time, &info);
+    write_time(&v->vcpu_info->time, info);
     if (!mfn_is_none(v->time_area_mfn)) {
-        write_time((void *)((char *)mfn_to_virt(v->time_area_mfn) + (v->time_area & (PAGE_SIZE - 1))), &info);
+        write_time((void *)((char *)mfn_to_virt(v->time_area_mfn) + (v->time_area & (PAGE_SIZE - 1))), info);
     }
 }
 

@@ -21,8 +21,7 @@ static struct {
     struct list queue;    /* runnable, not running; sorted by virtual_ns */
     uint64_t most_ns;     /* what the one that had most has had */
     unsigned long idle[BITMAP_LONGS(MAX_CPUS)];
-    bool is_ready;
-} runq = {.lock = SPINLOCK_INIT(LOCK_RANK_SCHED)};
+} runq = {.lock = SPINLOCK_INIT(LOCK_RANK_SCHED), .queue = {&runq.queue, &runq.queue}};
 
 unsigned sched_first_cpu;
 
@@ -35,10 +34,6 @@ static void slice_over(void *data)
 
 void sched_init_cpu(struct cpu *c)
 {
-    if (!runq.is_ready) {
-        list_init(&runq.queue);
-        runq.is_ready = true;
-    }
     timer_init(&slice_timers[c->id], slice_over, NULL);
 }
 

@@ -9,11 +9,8 @@
 
 void timer_init(struct timer *t, void (*fire)(void *data), void *data)
 {
+    *t = (struct timer){.fire = fire, .data = data};
     list_init(&t->link);
-    t->fire = fire;
-    t->data = data;
-    t->is_queued = false;
-    t->firing = 0;
 }
 
 void timer_init_cpu(struct cpu *c)

@@ -19,13 +19,11 @@
 #include <hv/boot.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 #include <hv/ioapic.h>
 #include <hv/lock.h>
 #include <hv/machine_map.h>
 #include <hv/pci.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/timer.h>
 

@@ -13,7 +13,6 @@
 #include <hv/arch/x86.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
-#include <hv/print.h>
 
 #define PTE_GRANT PTE_G /* which the processor ignores in nested tables */
 #define PTE_IR    (1UL << 61)

@@ -5,7 +5,6 @@
  */
 #include <hv/decode.h>
 #include <hv/guest_copy.h>
-#include <hv/print.h>
 #include <hv/trace.h>
 #include <hv/vlapic.h>
 

@@ -5,7 +5,6 @@
  */
 #include <hv/arch/apic.h>
 #include <hv/cpuid_policy.h>
-#include <hv/print.h>
 #include <hv/vlapic.h>
 
 #include "svm.h"

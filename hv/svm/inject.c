@@ -4,7 +4,6 @@
  * interrupted, exceptions, NMI, the highest interrupt of the vLAPIC. What cannot go in now asks for
  * an exit as soon as it can (virtual interrupt window, 15.21.4).
  */
-#include <hv/print.h>
 #include <hv/trace.h>
 #include <hv/vlapic.h>
 #include <xen/sched.h>

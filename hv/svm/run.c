@@ -6,7 +6,6 @@
  */
 #include <hv/arch/cpu.h>
 #include <hv/arch/layout.h>
-#include <hv/arch/svm_host.h>
 #include <hv/arch/x86.h>
 #include <hv/console.h>
 #include <hv/domain.h>

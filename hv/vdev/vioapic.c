@@ -13,7 +13,6 @@
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 #include <hv/ioapic.h>
 #include <hv/iommu.h>
 #include <hv/irq.h>

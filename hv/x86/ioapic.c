@@ -4,7 +4,6 @@
 
 #include <hv/acpi.h>
 #include <hv/arch/paging.h>
-#include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/lock.h>
 #include <hv/print.h>
