@@ -227,8 +227,7 @@ static void give_devices(struct domain *d)
 static void make_vcpus(struct domain *d)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v;
-        int rc = vcpu_create(d, i, &v);
+        int rc = vcpu_create(d, i);
 
         if (rc != 0) {
             halt_with_message("dom0: no vCPU %u: error %d", i, -rc);

@@ -314,12 +314,6 @@ int cpuid_policy_init_domain(struct domain *d)
     return 0;
 }
 
-void cpuid_policy_free_domain(struct domain *d)
-{
-    page_free(d->cpuid);
-    d->cpuid = NULL;
-}
-
 /* --- Answers ------------------------------------------------------------------------------ */
 
 /* Bits of an APIC id below the package: every vCPU is a core of one thread, with id 2 * n. */

@@ -136,9 +136,9 @@ static void domain_free(struct domain *d)
     }
     grant_free_domain(d);
     evtchn_free_domain(d);
-    mmio_free_domain(d);
-    cpuid_policy_free_domain(d);
     p2m_free(d);
+    page_free(d->mmio);
+    page_free(d->cpuid);
     page_free(d->memory_map);
     frame_put_any(d->shared_info_mfn);
     page_free(d);

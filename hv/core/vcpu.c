@@ -34,7 +34,7 @@ static void poll_timed_out(void *data)
     vcpu_clear_flag(v, VCPU_BLOCKED);
 }
 
-int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
+int vcpu_create(struct domain *d, unsigned id)
 {
     struct vcpu *v;
     int rc;
@@ -71,7 +71,6 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     }
     d->vcpus[id] = v;
     time_update_vcpu(v);
-    *out = v;
     return 0;
 }
 

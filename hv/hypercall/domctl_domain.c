@@ -100,12 +100,10 @@ long domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op)
         return -XEN_EINVAL;
     }
     for (unsigned id = 0; id < d->max_vcpus; id++) {
-        struct vcpu *made;
-
         if (d->vcpus[id] != NULL) {
             continue;
         }
-        if (vcpu_create(d, id, &made) != 0) {
+        if (vcpu_create(d, id) != 0) {
             return -XEN_ENOMEM;
         }
         if (hypercall_should_restart()) {

@@ -34,7 +34,7 @@ static struct domain *start(void)
 static void stop(struct domain *d)
 {
     vioapic_free(d);
-    mmio_free_domain(d);
+    page_free(d->mmio);
     vlapic_free(d->vcpus[0]);
     vlapic_free(d->vcpus[1]);
 }

@@ -71,7 +71,7 @@ static void start(void)
 
 static void stop(void)
 {
-    mmio_free_domain(d);
+    page_free(d->mmio);
     vlapic_free(v);
 }
 

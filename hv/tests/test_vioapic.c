@@ -35,7 +35,7 @@ static void start(void)
 static void stop(void)
 {
     vioapic_free(d);
-    mmio_free_domain(d);
+    page_free(d->mmio);
     vlapic_free(d->vcpus[0]);
     vlapic_free(d->vcpus[1]);
 }
@@ -118,7 +118,7 @@ Test(vioapic, the_hypervisor_s_own_line_stays_its_own)
     cr_expect_eq(read_reg(CHIP0, 0x10 + 2 * 4), MASKED | 0x44, "its own entry reads back");
     vioapic_free(d);
     cr_expect_not(fake.pins[4].is_masked);
-    mmio_free_domain(d);
+    page_free(d->mmio);
     vlapic_free(v);
 }
 

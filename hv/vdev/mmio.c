@@ -108,12 +108,6 @@ void mmio_unregister(struct domain *d, gfn_t start)
     }
 }
 
-void mmio_free_domain(struct domain *d)
-{
-    page_free(d->mmio);
-    d->mmio = NULL;
-}
-
 static bool find(struct domain *d, uint64_t gpa, struct mmio_region *region)
 {
     struct mmio_regions *m = d->mmio;

@@ -45,9 +45,8 @@ const struct cpuid_policy *cpuid_policy_system(uint32_t index);
 /* The state components (XCR0 bits) that a guest may switch on. */
 uint64_t cpuid_policy_xcr0(const struct cpuid_policy *p);
 
-/* Gives d the default policy (the hardware domain: the maximum). 0 or -XEN_ENOMEM. */
+/* Gives d the default policy (the hardware domain: the maximum), a page. 0 or -XEN_ENOMEM. */
 int cpuid_policy_init_domain(struct domain *d);
-void cpuid_policy_free_domain(struct domain *d);
 
 /* Answers CPUID for v. */
 void cpuid_policy_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);

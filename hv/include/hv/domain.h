@@ -73,7 +73,7 @@ struct domain {
     struct cpuid_policy *cpuid;
     struct vioapic *vioapic; /* hardware domain only */
     struct vpci *vpci;       /* hardware domain only */
-    struct mmio_regions *mmio; /* emulated device memory; NULL: none */
+    struct mmio_regions *mmio; /* emulated device memory, a page; NULL: none */
     uint8_t *io_bitmap;      /* SVM I/O permission map, 3 pages; shared default unless hardware domain */
 
     struct e820_map {

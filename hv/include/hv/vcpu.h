@@ -57,7 +57,7 @@ struct vcpu {
 };
 
 /* Allocates vCPU id of d (down, with VCPU_DOWN set). 0, -XEN_EEXIST, -XEN_EINVAL, -XEN_ENOMEM. */
-int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
+int vcpu_create(struct domain *d, unsigned id);
 void vcpu_free(struct vcpu *v);
 
 /* Drops what v pins of its domain's memory: registered areas and vcpu_info. v does not run. */
