@@ -266,12 +266,27 @@ static void link_waiting(struct domain *d, const struct vcpu *v)
     }
 }
 
+static int give_queues(struct domain *d, struct vcpu *v, void *page, uint32_t offset)
+{
+    int rc;
+
+    spin_guard(&d->evtchn->lock);
+    if (v->fifo != NULL || d->state != DOMAIN_ALIVE) {
+        return -XEN_EINVAL;
+    }
+    rc = d->evtchn->fifo == NULL ? switch_to_fifo(d) : 0;
+    rc = rc != 0 ? rc : attach_control(d->evtchn->fifo, v, page, offset);
+    if (rc == 0) {
+        link_waiting(d, v);
+    }
+    return rc;
+}
+
 int evtchn_init_control(struct domain *d, uint32_t vcpu, uint64_t control_gfn, uint32_t offset)
 {
-    struct evtchn_ports *ports = d->evtchn;
     struct vcpu *v = domain_vcpu(d, vcpu);
     void *page;
-    int rc = 0;
+    int rc;
 
     if (v == NULL) {
         return -XEN_ENOENT;
@@ -283,20 +298,7 @@ int evtchn_init_control(struct domain *d, uint32_t vcpu, uint64_t control_gfn, u
     if (page == NULL) {
         return -XEN_EINVAL;
     }
-    spin_lock(&ports->lock);
-    if (v->fifo != NULL || d->state != DOMAIN_ALIVE) {
-        rc = -XEN_EINVAL;
-    }
-    if (rc == 0 && ports->fifo == NULL) {
-        rc = switch_to_fifo(d);
-    }
-    if (rc == 0) {
-        rc = attach_control(ports->fifo, v, page, offset);
-    }
-    if (rc == 0) {
-        link_waiting(d, v);
-    }
-    spin_unlock(&ports->lock);
+    rc = give_queues(d, v, page, offset);
     if (rc != 0) {
         unpin_page(page);
     }

@@ -8,15 +8,10 @@
 #include <hv/time.h>
 #include <hv/vcpu.h>
 
-/* Where the wall clock is in a shared_info: the version, seconds and nanoseconds in a row; and, with the
- * 32-bit layout at the end of arch_shared_info, the seconds' upper half. */
-struct wallclock_place {
-    size_t at, high;
-};
-
-static const struct wallclock_place place_64 = {offsetof(struct shared_info, wc_version),
-                                                offsetof(struct shared_info, wc_sec_hi)};
-static const struct wallclock_place place_32 = {2304, 2340};
+/* Where the wall clock is in a shared_info of the 32-bit layout: the version, seconds and nanoseconds in a row; and,
+ * at the end of arch_shared_info, the seconds' upper half. */
+#define COMPAT_WALLCLOCK    2304
+#define COMPAT_SECONDS_HIGH 2340
 
 static void write_time(struct vcpu_time_info *to, struct vcpu_time_info info)
 {
@@ -58,9 +53,9 @@ void time_set_tsc_offset(struct domain *d, uint64_t offset)
 
 void time_update_wallclock(struct domain *d)
 {
-    const struct wallclock_place *place = d->is_32bit ? &place_32 : &place_64;
-    uint32_t *clock = (uint32_t *)((char *)d->shared_info + place->at);
-    uint32_t *seconds_high = (uint32_t *)((char *)d->shared_info + place->high);
+    char *shared = (char *)d->shared_info;
+    uint32_t *clock = d->is_32bit ? (uint32_t *)(shared + COMPAT_WALLCLOCK) : &d->shared_info->wc_version;
+    uint32_t *seconds_high = d->is_32bit ? (uint32_t *)(shared + COMPAT_SECONDS_HIGH) : &d->shared_info->wc_sec_hi;
     uint64_t base = wallclock_base_ns() + (uint64_t)d->wallclock_offset_s * NS_PER_S - d->time_offset_ns;
     uint64_t seconds = base / NS_PER_S;
     uint32_t version;

@@ -82,14 +82,11 @@ static bool may_run_on(const struct vcpu *v, unsigned cpu)
 /* An idle CPU of a set that v may run on, its last if possible; -1 if there is none. */
 static int idle_cpu(const struct vcpu *v, const unsigned long *set)
 {
-    unsigned last = v->sched.cpu;
-
-    if (bit_test(runq.idle, last) && bit_test(set, last) && may_run_on(v, last)) {
-        return (int)last;
-    }
     for (unsigned i = 0; i < cpu_count; i++) {
-        if (bit_test(runq.idle, i) && bit_test(set, i) && may_run_on(v, i)) {
-            return (int)i;
+        unsigned cpu = (v->sched.cpu + i) % cpu_count;
+
+        if (bit_test(runq.idle, cpu) && bit_test(set, cpu) && may_run_on(v, cpu)) {
+            return (int)cpu;
         }
     }
     return -1;

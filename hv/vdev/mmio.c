@@ -62,18 +62,16 @@ static int insert(struct mmio_regions *m, const struct mmio_region *region)
     return 0;
 }
 
+/* With the first region: before d runs, or under its VPCI lock. */
 static int create_table(struct domain *d)
 {
-    struct mmio_regions *m = page_alloc(), *none = NULL;
+    struct mmio_regions *m = page_alloc();
 
     if (m == NULL) {
         return -XEN_ENOMEM;
     }
     spin_init(&m->lock, LOCK_RANK_MMIO);
-    if (!__atomic_compare_exchange_n(&d->mmio, &none, m, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE)) {
-        page_free(m); /* another CPU was first */
-    }
+    __atomic_store_n(&d->mmio, m, __ATOMIC_RELEASE);
     return 0;
 }
 
