@@ -71,7 +71,6 @@ static void start(void)
 
 static void stop(void)
 {
-    page_free(d->mmio);
     vlapic_free(v);
 }
 

@@ -59,7 +59,6 @@ struct vioapic_pin {
 struct vioapic_chip {
     struct ioapic_info info;
     uint32_t select;
-    unsigned order; /* of this allocation */
     struct vioapic *owner;
     struct vioapic_pin pins[];
 };
@@ -346,9 +345,8 @@ static int create_chip(struct domain *d, const struct ioapic_info *info)
 {
     struct vioapic *io = d->vioapic;
     unsigned pin_count = MIN(info->pin_count, MAX_PINS);
-    unsigned order =
-        order_of(sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin));
-    mfn_t m = frame_alloc_hv(order, NODE_ANY);
+    size_t size = sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin);
+    mfn_t m = frame_alloc_hv(order_of(size), NODE_ANY);
     struct vioapic_chip *chip;
 
     if (mfn_is_none(m)) {
@@ -357,7 +355,6 @@ static int create_chip(struct domain *d, const struct ioapic_info *info)
     chip = mfn_to_virt(m);
     chip->info = *info;
     chip->info.pin_count = pin_count;
-    chip->order = order;
     chip->owner = io;
     for (unsigned n = 0; n < pin_count; n++) {
         chip->pins[n].domain = d;
@@ -383,34 +380,5 @@ int vioapic_init(struct domain *d)
     for (unsigned n = 0; n < ioapic_count() && n < MAX_CHIPS && rc == 0; n++) {
         rc = create_chip(d, ioapic_info(n));
     }
-    if (rc != 0) {
-        vioapic_free(d);
-    }
     return rc;
-}
-
-static void free_chip(struct domain *d, struct vioapic_chip *chip)
-{
-    for (unsigned n = 0; n < chip->info.pin_count; n++) {
-        if (chip->pins[n].host_vector != 0) {
-            ioapic_mask(chip->pins[n].gsi);
-            irq_vector_free(chip->pins[n].host_vector);
-        }
-    }
-    mmio_unregister(d, gfn(chip->info.paddr >> PAGE_SHIFT));
-    frame_free_hv(virt_to_mfn(chip), chip->order);
-}
-
-void vioapic_free(struct domain *d)
-{
-    struct vioapic *io = d->vioapic;
-
-    if (io == NULL) {
-        return;
-    }
-    for (unsigned n = 0; n < io->chip_count; n++) {
-        free_chip(d, io->chips[n]);
-    }
-    d->vioapic = NULL;
-    page_free(io);
 }
