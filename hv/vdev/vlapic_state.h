@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state of one virtual local APIC, shared by the three files that make it: vlapic.c (registers,
- * priorities, modes), vlapic_ipi.c (destinations, ICR, INIT/SIPI) and vlapic_timer.c.
+ * The state of one virtual local APIC, shared by the files that make it: vlapic.c (registers, priorities, modes),
+ * vlapic_ipi.c (destinations, ICR, INIT/SIPI), vlapic_timer.c and vlapic_save.c.
  *
  * Who may touch what: IRR, TMR, pending, esr_pending and init_sipi are changed atomically from any
  * CPU; everything else only by the CPU that runs the vCPU (or while the vCPU cannot run).

@@ -22,7 +22,7 @@ sysctl_fn sysctl_availheap;
 /* sysctl_console.c: messages and debug keys */
 sysctl_fn sysctl_readconsole, sysctl_debug_keys;
 
-/* sysctl_trace.c: watching the host */
+/* sysctl_trace.c, sysctl_counters.c: watching the host */
 sysctl_fn sysctl_tbuf_op, sysctl_perfc_op;
 
 /* sysctl_domains.c; its second function is ours: the rest of a list that was interrupted. */
