@@ -28,10 +28,10 @@ void spin_lock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock);
 
 /* Takes the lock until the end of the block that this stands in, whichever way it is left. */
-#define spin_guard(lock)             spin_guard_of_line(lock, __LINE__)
-#define spin_guard_of_line(lock, n)  spin_guard_named(lock, spin_guard_##n)
-#define spin_guard_named(lock, name)                                                               \
-    struct spinlock *name __attribute__((cleanup(spin_guard_end))) = spin_guard_begin(lock)
+#define spin_guard(lock)            spin_guard_expand(lock, __LINE__)
+#define spin_guard_expand(lock, n)  spin_guard_of_line(lock, n)
+#define spin_guard_of_line(lock, n)                                                                \
+    struct spinlock *spin_guard_##n __attribute__((cleanup(spin_guard_end))) = spin_guard_begin(lock)
 
 static inline struct spinlock *spin_guard_begin(struct spinlock *lock)
 {
