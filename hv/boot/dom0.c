@@ -5,11 +5,8 @@
  * without an IOMMU. RAM that it does not get is a hole in its map: there Linux puts what it maps of
  * other domains.
  */
-#include <hv/dom0.h>
-
 #include <hv/boot.h>
-#include <hv/early_memory.h>
-#include <hv/hypercall.h>
+
 #include <hv/iommu.h>
 #include <hv/machine_map.h>
 #include <hv/print.h>
@@ -27,9 +24,6 @@
 #define DEFAULT_MEM  (1UL << 30)
 #define MIN_MEM      (128UL << 20)
 #define E820_ACPI    3U
-
-#define DOM0_GRANT_FRAMES    64
-#define DOM0_MAPTRACK_FRAMES 1024
 
 /* --- Memory ------------------------------------------------------------------------------------ */
 
@@ -199,8 +193,8 @@ static struct domain *make_domain(void)
         .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
         .max_vcpus = boot_options.dom0_max_vcpus != 0 ? boot_options.dom0_max_vcpus : cpu_count - sched_first_cpu,
         .max_evtchn_port = -1,
-        .max_grant_frames = DOM0_GRANT_FRAMES,
-        .max_maptrack_frames = DOM0_MAPTRACK_FRAMES,
+        .max_grant_frames = -1,
+        .max_maptrack_frames = -1,
     };
     struct domain *d;
     int rc;
@@ -223,7 +217,6 @@ static void give_devices(struct domain *d)
     rc = rc != 0 ? rc : vioapic_init(d);
     rc = rc != 0 ? rc : vpci_init(d);
     if (rc == 0 && iommu_is_present()) {
-        d->p2m.has_iommu = true;
         rc = iommu_assign_all(d);
     }
     if (rc != 0) {
@@ -234,8 +227,7 @@ static void give_devices(struct domain *d)
 static void make_vcpus(struct domain *d)
 {
     for (unsigned i = 0; i < d->max_vcpus; i++) {
-        struct vcpu *v;
-        int rc = vcpu_create(d, i, &v);
+        int rc = vcpu_create(d, i);
 
         if (rc != 0) {
             halt_with_message("dom0: no vCPU %u: error %d", i, -rc);

@@ -7,7 +7,6 @@
 #include <hv/acpi.h>
 #include <hv/arch/layout.h>
 #include <hv/boot.h>
-#include <hv/early_memory.h>
 #include <hv/frame.h>
 #include <hv/print.h>
 

@@ -77,26 +77,20 @@ start32:
     lea PHYS(early_high) + 3, %eax
     mov %eax, 511 * 8(%ebx)
 
-    mov %ebx, %eax
-    call enter_long_mode
-    lgdt gdt_pointer
-    ljmp $GDT_CODE64, $start64
-
-/* Turns on PAE, long mode with NX, and paging with the root in EAX. Shared with secondary CPUs. */
-enter_long_mode:
-    mov %eax, %cr3
+    mov %ebx, %cr3
     mov %cr4, %eax
-    or $0x20, %eax
+    or $0x20, %eax /* PAE */
     mov %eax, %cr4
     mov $0xc0000080, %ecx
     rdmsr
-    or $0x900, %eax
+    or $0x900, %eax /* LME, NXE */
     wrmsr
     mov %cr0, %eax
     and $0x9fffffff, %eax /* caches on */
     or $0x80010023, %eax /* PG, WP, NE, MP, PE */
     mov %eax, %cr0
-    ret
+    lgdt gdt_pointer
+    ljmp $GDT_CODE64, $start64
 
 no_long_mode:
     mov $message_long_mode, %esi
@@ -117,7 +111,6 @@ message_long_mode: .asciz "nether: this CPU has no 64-bit mode; halted\r\n"
 message_nx:        .asciz "nether: this CPU has no NX page protection; halted\r\n"
 
     .balign 8
-    .globl boot_gdt
 boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff /* 64-bit code */

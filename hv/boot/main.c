@@ -10,13 +10,10 @@
 #include <hv/console.h>
 #include <hv/console_input.h>
 #include <hv/cpuid_policy.h>
-#include <hv/dom0.h>
-#include <hv/early_memory.h>
 #include <hv/frame.h>
 #include <hv/ioapic.h>
 #include <hv/iommu.h>
 #include <hv/machine_map.h>
-#include <hv/pci.h>
 #include <hv/print.h>
 #include <hv/sched.h>
 

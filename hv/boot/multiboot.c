@@ -16,7 +16,6 @@
 #define MB1_MEMMAP  (1u << 6)
 #define MB1_LOADER  (1u << 9)
 
-
 struct mb1_info {
     uint32_t flags, mem_lower, mem_upper, boot_device, cmdline;
     uint32_t module_count, module_addr;

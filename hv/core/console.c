@@ -132,7 +132,7 @@ size_t console_ring_read(uint64_t *index, char *buf, size_t size, bool clear)
 {
     size_t count = 0;
 
-    spin_lock(&console_lock);
+    spin_guard(&console_lock);
     if (*index < ring_start || *index > ring_end) {
         *index = ring_start;
     }
@@ -142,6 +142,5 @@ size_t console_ring_read(uint64_t *index, char *buf, size_t size, bool clear)
     if (clear) {
         ring_start = *index;
     }
-    spin_unlock(&console_lock);
     return count;
 }

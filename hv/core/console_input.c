@@ -14,11 +14,12 @@ static struct spinlock input_lock = SPINLOCK_INIT(LOCK_RANK_CONSOLE);
 static char ring[RING_SIZE];
 static uint32_t head, tail; /* free-running: written, read */
 
-static bool collect_locked(void)
+static bool collect(void)
 {
     uint32_t before = head;
     int byte;
 
+    spin_guard(&input_lock);
     while ((byte = serial_read()) >= 0) {
         if (head - tail < RING_SIZE) {
             ring[head++ % RING_SIZE] = (char)byte;
@@ -29,12 +30,7 @@ static bool collect_locked(void)
 
 void console_input_collect(void *unused)
 {
-    bool is_new;
-
-    spin_lock(&input_lock);
-    is_new = collect_locked();
-    spin_unlock(&input_lock);
-    if (is_new && dom0 != NULL) {
+    if (collect() && dom0 != NULL) {
         evtchn_raise_global_virq(dom0, VIRQ_CONSOLE);
     }
 }
@@ -43,10 +39,9 @@ size_t console_input_read(char *buf, size_t size)
 {
     size_t count = 0;
 
-    spin_lock(&input_lock);
+    spin_guard(&input_lock);
     while (count < size && tail != head) {
         buf[count++] = ring[tail++ % RING_SIZE];
     }
-    spin_unlock(&input_lock);
     return count;
 }

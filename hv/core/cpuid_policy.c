@@ -5,6 +5,7 @@
  */
 #include <hv/cpuid_policy.h>
 
+#include <hv/arch/apic.h>
 #include <hv/vcpu.h>
 #include <hv/time.h>
 #include <hv/vlapic.h>
@@ -14,7 +15,6 @@
 
 #define EXT_BASE        CPUID_EXT_BASE
 #define HYPERVISOR_BASE CPUID_HYPERVISOR_BASE
-#define ABI_VERSION     (4U << 16 | 17U) /* the Xen whose ABI this is */
 
 #define F(name) XEN_X86_FEATURE_##name
 
@@ -96,11 +96,6 @@ static const struct {
     {EXT_BASE + 0x1a, {~0U, 0, 0, 0}},        /* performance hints */
 };
 
-/* x87, SSE, AVX, the three of AVX-512. */
-#define XCR0_X87_SSE 0x03UL
-#define XCR0_AVX     0x04UL
-#define XCR0_AVX512  0xe0UL
-
 /* Bits that 0x80000001.EDX repeats from 1.EDX on AMD. */
 #define COMMON_1D_FEATURES 0x0183f3ffU
 
@@ -172,28 +167,19 @@ uint64_t cpuid_policy_xcr0(const struct cpuid_policy *p)
     return (uint64_t)p->xstate[0].edx << 32 | p->xstate[0].eax;
 }
 
-/* The standard format: legacy area and header, then every component at its fixed place. */
-uint32_t cpuid_policy_xsave_size(const struct cpuid_policy *p, uint64_t xcr0)
+/* Legacy area and header, then every component: in the standard format at its fixed place, in the compacted one
+ * behind the one before, some aligned to 64 bytes. */
+static uint32_t xsave_size(const struct cpuid_policy *p, uint64_t xcr0, bool is_compact)
 {
     uint32_t size = 512 + 64;
 
     for (unsigned n = 2; n < CPUID_XSTATE_COUNT; n++) {
-        if ((xcr0 >> n) & 1) {
-            size = MAX(size, p->xstate[n].ebx + p->xstate[n].eax);
-        }
-    }
-    return size;
-}
+        const struct cpuid_regs *part = &p->xstate[n];
 
-/* The compacted format: components follow each other, some aligned to 64 bytes. */
-static uint32_t compact_size(const struct cpuid_policy *p, uint64_t xcr0)
-{
-    uint32_t size = 512 + 64;
-
-    for (unsigned n = 2; n < CPUID_XSTATE_COUNT; n++) {
-        if ((xcr0 >> n) & 1) {
-            size = (p->xstate[n].ecx & 2) ? ROUND_UP(size, 64) : size;
-            size += p->xstate[n].eax;
+        if (((xcr0 >> n) & 1) && is_compact) {
+            size = (part->ecx & 2 ? ROUND_UP(size, 64) : size) + part->eax;
+        } else if ((xcr0 >> n) & 1) {
+            size = MAX(size, part->ebx + part->eax);
         }
     }
     return size;
@@ -204,11 +190,11 @@ static void settle_xstate(struct cpuid_policy *p)
     uint64_t xcr0 = 0;
 
     if (has(p, F(XSAVE))) {
-        xcr0 = XCR0_X87_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0) | (has(p, F(AVX512F)) ? XCR0_AVX512 : 0);
+        xcr0 = XCR0_X87 | XCR0_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0) | (has(p, F(AVX512F)) ? XCR0_AVX512 : 0);
     }
     p->xstate[0] = (struct cpuid_regs){.eax = xcr0};
     if (xcr0 != 0) {
-        p->xstate[0].ebx = p->xstate[0].ecx = cpuid_policy_xsave_size(p, xcr0);
+        p->xstate[0].ebx = p->xstate[0].ecx = xsave_size(p, xcr0, false);
     }
     p->xstate[1] = (struct cpuid_regs){.eax = xcr0 != 0 ? p->xstate[1].eax : 0};
     for (unsigned n = 2; n < CPUID_XSTATE_COUNT; n++) {
@@ -328,12 +314,6 @@ int cpuid_policy_init_domain(struct domain *d)
     return 0;
 }
 
-void cpuid_policy_free_domain(struct domain *d)
-{
-    page_free(d->cpuid);
-    d->cpuid = NULL;
-}
-
 /* --- Answers ------------------------------------------------------------------------------ */
 
 /* Bits of an APIC id below the package: every vCPU is a core of one thread, with id 2 * n. */
@@ -352,7 +332,7 @@ static void query_leaf_1(struct vcpu *v, struct cpuid_regs *out)
     if (arch_vcpu_cr4(v) & CR4_OSXSAVE) {
         out->ecx |= BIT(OSXSAVE);
     }
-    if (!(vlapic_base(v) & (1U << 11))) {
+    if (!(vlapic_base(v) & APIC_BASE_ENABLE)) {
         out->edx &= ~BIT(APIC);
     }
     if (cores == 1) {
@@ -384,9 +364,9 @@ static void query_xstate(struct vcpu *v, uint32_t subleaf, struct cpuid_regs *ou
     }
     *out = p->xstate[subleaf];
     if (subleaf == 0 && out->eax != 0) {
-        out->ebx = cpuid_policy_xsave_size(p, v->arch.xcr0);
+        out->ebx = xsave_size(p, v->arch.xcr0, false);
     } else if (subleaf == 1 && has(p, F(XSAVEC))) {
-        out->ebx = compact_size(p, v->arch.xcr0);
+        out->ebx = xsave_size(p, v->arch.xcr0, true);
     }
 }
 
@@ -419,7 +399,7 @@ static void query_hypervisor(struct vcpu *v, uint32_t leaf, uint32_t subleaf, st
     if (n == 0) {
         *out = (struct cpuid_regs){max, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX};
     } else if (n == 1) {
-        out->eax = ABI_VERSION;
+        out->eax = XEN_ABI_VERSION;
     } else if (n == 2) { /* pages of hypercalls, and the MSR that places one */
         out->eax = 1;
         out->ebx = HYPERVISOR_BASE;

@@ -56,7 +56,7 @@ static void show_memory(void)
     pr_info("heap: %lu of %lu frames free, %lu of them to be scrubbed", frame_free_count(NODE_ANY),
             frame_total_count(NODE_ANY), frame_dirty_count());
     for (unsigned node = 0; node < MAX_NODES; node++) {
-        if (frame_total_count(node) != 0) {
+        if (frame_nodes() & 1U << node) {
             pr_info("heap: node %u: %lu of %lu frames free", node, frame_free_count(node),
                     frame_total_count(node));
         }

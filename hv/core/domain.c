@@ -28,6 +28,10 @@
 
 #define MAX_CONTROL_PAUSES 255U
 
+/* What a domain gets whose configuration leaves its grant limits to us (-1). */
+#define DEFAULT_GRANT_FRAMES    64U
+#define DEFAULT_MAPTRACK_FRAMES 1024U
+
 _Static_assert(sizeof(struct domain) <= PAGE_SIZE, "a domain is one page");
 
 struct domain *dom0;
@@ -64,12 +68,8 @@ static struct domain *get_locked(domid_t domid)
 
 struct domain *domain_get(domid_t domid)
 {
-    struct domain *d;
-
-    spin_lock(&table_lock);
-    d = get_locked(domid);
-    spin_unlock(&table_lock);
-    return d;
+    spin_guard(&table_lock);
+    return get_locked(domid);
 }
 
 struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc)
@@ -87,18 +87,18 @@ struct domain *domain_get_for(struct vcpu *v, domid_t domid, long *rc)
 
 struct domain *domain_get_next(domid_t domid)
 {
-    struct domain *d = NULL;
+    spin_guard(&table_lock);
+    for (unsigned id = domid; id < DOMID_FIRST_RESERVED; id++) {
+        struct domain *d = get_locked(id);
 
-    spin_lock(&table_lock);
-    for (unsigned id = domid; id < DOMID_FIRST_RESERVED && d == NULL; id++) {
+        if (d != NULL) {
+            return d;
+        }
         if (table[id / DOMAINS_PER_PAGE] == NULL) {
             id |= DOMAINS_PER_PAGE - 1;
-            continue;
         }
-        d = get_locked(id);
     }
-    spin_unlock(&table_lock);
-    return d;
+    return NULL;
 }
 
 struct domain *domain_put_next(struct domain *d)
@@ -109,28 +109,22 @@ struct domain *domain_put_next(struct domain *d)
     return next;
 }
 
-/* Enters d in the table; the page of the table is made first. */
 static int table_insert(struct domain *d)
 {
-    unsigned page = d->domid / DOMAINS_PER_PAGE;
-    struct domain **fresh = table[page] == NULL ? page_alloc() : NULL;
-    int rc = 0;
+    struct domain ***page = &table[d->domid / DOMAINS_PER_PAGE];
 
-    spin_lock(&table_lock);
-    if (table[page] == NULL) {
-        table[page] = fresh;
-        fresh = NULL;
+    spin_guard(&table_lock);
+    if (*page == NULL) {
+        *page = page_alloc();
     }
-    if (table[page] == NULL) {
-        rc = -XEN_ENOMEM;
-    } else if (table[page][d->domid % DOMAINS_PER_PAGE] != NULL) {
-        rc = -XEN_EEXIST;
-    } else {
-        table[page][d->domid % DOMAINS_PER_PAGE] = d;
+    if (*page == NULL) {
+        return -XEN_ENOMEM;
     }
-    spin_unlock(&table_lock);
-    page_free(fresh);
-    return rc;
+    if (*slot_of(d->domid) != NULL) {
+        return -XEN_EEXIST;
+    }
+    *slot_of(d->domid) = d;
+    return 0;
 }
 
 static void domain_free(struct domain *d)
@@ -142,9 +136,9 @@ static void domain_free(struct domain *d)
     }
     grant_free_domain(d);
     evtchn_free_domain(d);
-    mmio_free_domain(d);
-    cpuid_policy_free_domain(d);
     p2m_free(d);
+    page_free(d->mmio);
+    page_free(d->cpuid);
     page_free(d->memory_map);
     frame_put_any(d->shared_info_mfn);
     page_free(d);
@@ -152,9 +146,13 @@ static void domain_free(struct domain *d)
 
 void domain_put(struct domain *d)
 {
-    uint32_t refs = __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE);
-    bool is_last = false;
+    uint32_t refs;
+    bool is_last;
 
+    if (d == NULL) {
+        return;
+    }
+    refs = __atomic_load_n(&d->refs, __ATOMIC_ACQUIRE);
     /* Only the last step needs the table: nobody may find it between. */
     while (refs > 1) {
         if (__atomic_compare_exchange_n(&d->refs, &refs, refs - 1, true, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
@@ -218,12 +216,14 @@ static int alloc_shared_info(struct domain *d)
 static int init_parts(struct domain *d)
 {
     const struct xen_domctl_createdomain *config = &d->config;
+    int frames = config->max_grant_frames, maptrack = config->max_maptrack_frames;
     int rc = alloc_shared_info(d);
 
     rc = rc != 0 ? rc : p2m_init(d);
     rc = rc != 0 ? rc : cpuid_policy_init_domain(d);
     rc = rc != 0 ? rc : evtchn_init_domain(d, config->max_evtchn_port);
-    rc = rc != 0 ? rc : grant_init_domain(d, config->max_grant_frames, config->max_maptrack_frames);
+    rc = rc != 0 ? rc : grant_init_domain(d, frames < 0 ? DEFAULT_GRANT_FRAMES : (uint32_t)frames,
+                                          maptrack < 0 ? DEFAULT_MAPTRACK_FRAMES : (uint32_t)maptrack);
     return rc;
 }
 
@@ -243,7 +243,6 @@ int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, b
     d->domid = domid;
     d->is_privileged = is_privileged;
     d->config = *config;
-    memcpy(d->handle, config->handle, sizeof(d->handle));
     d->max_vcpus = config->max_vcpus;
     d->refs = 1;
     d->shared_info_mfn = MFN_NONE;
@@ -309,11 +308,11 @@ void domain_update_nodes(struct domain *d)
     WRITE_ONCE(d->memory_nodes, nodes);
 }
 
-void domain_pause(struct domain *d, bool sync)
+void domain_pause(struct domain *d)
 {
     __atomic_add_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST);
     for_each_vcpu(d, v) {
-        sched_sleep(v, sync);
+        sched_sleep(v, true);
     }
 }
 
@@ -333,7 +332,7 @@ int domain_control_pause(struct domain *d)
         return -XEN_EOVERFLOW;
     }
     d->control_pause_count++;
-    domain_pause(d, true);
+    domain_pause(d);
     return 0;
 }
 
@@ -382,9 +381,8 @@ void domain_shutdown(struct domain *d, uint32_t reason)
 
 void domain_set_shutdown_code(struct domain *d, uint32_t reason)
 {
-    spin_lock(&d->lock);
+    spin_guard(&d->lock);
     d->shutdown_code = reason;
-    spin_unlock(&d->lock);
 }
 
 static bool has_running_vcpu(const struct domain *d)
@@ -458,7 +456,7 @@ int domain_destroy(struct domain *d)
         return 0;
     }
     if (before == DOMAIN_ALIVE) {
-        domain_pause(d, true); /* for ever */
+        domain_pause(d); /* for ever */
     }
 
     rc = evtchn_close_all(d);

@@ -7,88 +7,16 @@
  *   FREE --bind_interdomain--> INTERDOMAIN --close (by the peer)--> UNBOUND
  *   FREE --bind_virq--> VIRQ    FREE --bind_ipi--> IPI    any --close--> FREE
  *
- * How a raised port reaches the guest is the layout's business: evtchn_2l.c and evtchn_fifo.c. Locking is
- * told in evtchn_ports.h.
+ * Raising ports is evtchn_send.c's. Locking is told in evtchn_ports.h.
  */
 #include "evtchn_ports.h"
 
-#include <hv/hypercall.h>
 #include <hv/print.h>
 
 /* Ports looked at by one call of evtchn_close_all. */
 #define CLOSE_BATCH 512U
 
 _Static_assert(sizeof(struct evtchn_ports) <= PAGE_SIZE, "allocated as one page");
-
-/* --- Delivery ------------------------------------------------------------------------------------ */
-
-/* For one without a place for it, registering that makes up for it (evtchn_vcpu_info_moved). */
-void evtchn_upcall(struct vcpu *v)
-{
-    if (vcpu_has_info(v) && __atomic_exchange_n(&v->vcpu_info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST) == 0) {
-        vcpu_evtchn_upcall(v);
-    }
-}
-
-void evtchn_poll_begin(struct vcpu *v, uint32_t port)
-{
-    WRITE_ONCE(v->poll_port, port);
-    WRITE_ONCE(v->is_polling, true);
-    bit_test_and_set_atomic(v->domain->evtchn->pollers, v->id);
-}
-
-void evtchn_poll_end(struct vcpu *v)
-{
-    bit_test_and_clear_atomic(v->domain->evtchn->pollers, v->id);
-    WRITE_ONCE(v->is_polling, false);
-}
-
-static void wake_pollers(struct domain *d, uint32_t n)
-{
-    struct evtchn_ports *ports = d->evtchn;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(ports->pollers); i++) {
-        unsigned long word = READ_ONCE(ports->pollers[i]);
-
-        for (; word != 0; word &= word - 1) {
-            struct vcpu *v = d->vcpus[i * BITS_PER_LONG + (unsigned)__builtin_ctzl(word)];
-            uint32_t poll_port = READ_ONCE(v->poll_port);
-
-            if (READ_ONCE(v->is_polling) && (poll_port == 0 || poll_port == n)) {
-                evtchn_poll_end(v);
-                vcpu_clear_flag(v, VCPU_BLOCKED);
-            }
-        }
-    }
-}
-
-static bool has_pollers(const struct evtchn_ports *ports)
-{
-    unsigned long any = 0;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(ports->pollers); i++) {
-        any |= READ_ONCE(ports->pollers[i]);
-    }
-    return any != 0;
-}
-
-/* Raises port n of d. Its binding is held still: see evtchn_ports.h. */
-static void set_pending(struct domain *d, uint32_t n, struct evtchn_port *p)
-{
-    bool is_new = false;
-
-    if (READ_ONCE(d->evtchn->fifo) == NULL) {
-        is_new = evtchn_2l_set_pending(d, n, p);
-    }
-    /* Looked at again: switch_to_fifo() changes the layout and then looks for such a bit. One of the two sees it, and
-     * if both do, the event comes twice. */
-    if (__atomic_load_n(&d->evtchn->fifo, __ATOMIC_SEQ_CST) != NULL) {
-        is_new |= evtchn_fifo_set_pending(d, n, p);
-    }
-    if (is_new && unlikely(has_pollers(d->evtchn))) {
-        wake_pollers(d, n);
-    }
-}
 
 /* --- Ports --------------------------------------------------------------------------------------- */
 
@@ -210,18 +138,18 @@ uint32_t evtchn_open_count(const struct domain *d)
 /* A port without a peer; remote: who may bind to it. */
 static int open_single(struct domain *d, enum port_state state, uint32_t vcpu, domid_t remote, uint32_t *port)
 {
+    struct evtchn_port *p;
     int rc;
 
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     rc = port_find(d, port);
-    if (rc == 0) {
-        struct evtchn_port *p = port_open(d, *port, state, vcpu);
-
-        p->remote_domid = remote;
-        spin_unlock(&p->lock);
+    if (rc != 0) {
+        return rc;
     }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    p = port_open(d, *port, state, vcpu);
+    p->remote_domid = remote;
+    spin_unlock(&p->lock);
+    return 0;
 }
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
@@ -253,7 +181,7 @@ static int bind_pair(struct domain *d, struct domain *remote, uint32_t remote_po
     ours->remote = remote;
     ours->remote_port = remote_port;
     /* The peer may have sent before it was bound: see event_channel.h. */
-    set_pending(d, *port, ours);
+    evtchn_set_pending(d, *port, ours);
     spin_unlock(&ours->lock);
 
     spin_lock(&theirs->lock);
@@ -279,37 +207,32 @@ int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_po
     return rc;
 }
 
-static bool virq_is_global(uint32_t virq)
-{
-    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
-}
-
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
 {
     struct vcpu *v = domain_vcpu(d, vcpu);
     struct evtchn_port *p;
     int rc;
 
-    if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu != 0)) {
+    if (virq >= NR_VIRQS || (evtchn_virq_is_global(virq) && vcpu != 0)) {
         return -XEN_EINVAL;
     }
     if (v == NULL) {
         return -XEN_ENOENT;
     }
     /* Every global VIRQ tells of the host or of other domains. */
-    if (virq_is_global(virq) && !d->is_privileged) {
+    if (evtchn_virq_is_global(virq) && !d->is_privileged) {
         return -XEN_EPERM;
     }
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     rc = v->virq_to_port[virq] != 0 ? -XEN_EEXIST : port_find(d, port);
-    if (rc == 0) {
-        p = port_open(d, *port, PORT_VIRQ, vcpu);
-        p->virq = virq;
-        spin_unlock(&p->lock);
-        WRITE_ONCE(v->virq_to_port[virq], *port);
+    if (rc != 0) {
+        return rc;
     }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    p = port_open(d, *port, PORT_VIRQ, vcpu);
+    p->virq = virq;
+    spin_unlock(&p->lock);
+    WRITE_ONCE(v->virq_to_port[virq], *port);
+    return 0;
 }
 
 /* --- Closing ------------------------------------------------------------------------------------- */
@@ -336,14 +259,13 @@ static bool close_pair(struct domain *d, uint32_t n, struct domain *remote)
 
 static void close_simple(struct domain *d, uint32_t n, struct evtchn_port *p)
 {
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     if (p->state == PORT_VIRQ) {
-        unsigned id = virq_is_global(p->virq) ? 0 : p->vcpu;
+        unsigned id = evtchn_virq_is_global(p->virq) ? 0 : p->vcpu;
 
         WRITE_ONCE(d->vcpus[id]->virq_to_port[p->virq], 0);
     }
     port_free(d, n, p);
-    spin_unlock(&p->lock);
 }
 
 int evtchn_close(struct domain *d, uint32_t port)
@@ -396,12 +318,8 @@ static int close_some(struct domain *d)
 /* Nothing is left to close. A dying domain, whose destruction restarts often, opens no more. */
 static bool is_closed(struct evtchn_ports *ports)
 {
-    bool is_closed;
-
-    spin_lock(&ports->lock);
-    is_closed = ports->open_count == 0 && ports->fifo == NULL;
-    spin_unlock(&ports->lock);
-    return is_closed;
+    spin_guard(&ports->lock);
+    return ports->open_count == 0 && ports->fifo == NULL;
 }
 
 /* Ports opened meanwhile are the guest's own race; the layout changes only when none is left. */
@@ -412,11 +330,10 @@ int evtchn_reset(struct domain *d)
     if (rc != 0) {
         return rc;
     }
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     if (d->evtchn->open_count == 0) {
         evtchn_fifo_destroy(d);
     }
-    spin_unlock(&d->evtchn->lock);
     return 0;
 }
 
@@ -434,100 +351,20 @@ int evtchn_close_all(struct domain *d)
 
 /* --- Using --------------------------------------------------------------------------------------- */
 
-int evtchn_send(struct domain *d, uint32_t port)
-{
-    struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
-    int rc = 0;
-
-    if (p == NULL) {
-        return -XEN_EINVAL;
-    }
-    spin_lock(&p->lock);
-    switch (p->state) {
-    case PORT_INTERDOMAIN:
-        set_pending(p->remote, p->remote_port, evtchn_port_at(p->remote->evtchn, p->remote_port));
-        break;
-    case PORT_IPI:
-        set_pending(d, port, p);
-        break;
-    case PORT_UNBOUND:
-        break; /* nobody there yet: bind_interdomain will raise the peer's end */
-    default:
-        rc = -XEN_EINVAL;
-        break;
-    }
-    spin_unlock(&p->lock);
-    return rc;
-}
-
-/* Raises the VIRQ that v's slot names, if it is bound. */
-static void raise_virq(struct vcpu *v, uint32_t virq)
-{
-    struct domain *d = v->domain;
-    uint32_t n = READ_ONCE(v->virq_to_port[virq]);
-    struct evtchn_port *p = n != 0 ? evtchn_port_at(d->evtchn, n) : NULL;
-
-    if (p == NULL) {
-        return;
-    }
-    spin_lock(&p->lock);
-    if (p->state == PORT_VIRQ && p->virq == virq) {
-        set_pending(d, n, p);
-    }
-    spin_unlock(&p->lock);
-}
-
-void evtchn_raise_virq(struct vcpu *v, uint32_t virq)
-{
-    BUG_ON(virq >= NR_VIRQS || virq_is_global(virq));
-    raise_virq(v, virq);
-}
-
-void evtchn_raise_global_virq(struct domain *d, uint32_t virq)
-{
-    BUG_ON(virq >= NR_VIRQS || !virq_is_global(virq));
-    if (d->vcpus[0] != NULL) {
-        raise_virq(d->vcpus[0], virq);
-    }
-}
-
-int evtchn_unmask(struct domain *d, uint32_t port)
-{
-    struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
-    int rc = 0;
-
-    if (p == NULL) {
-        return -XEN_EINVAL;
-    }
-    spin_lock(&p->lock);
-    if (p->state == PORT_FREE) {
-        rc = -XEN_EINVAL;
-    } else if (d->evtchn->fifo != NULL) {
-        evtchn_fifo_unmask(d, port, p);
-    } else {
-        evtchn_2l_unmask(d, port, p);
-    }
-    spin_unlock(&p->lock);
-    return rc;
-}
-
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 {
     struct evtchn_port *p;
-    int rc = 0;
 
     if (domain_vcpu(d, vcpu) == NULL) {
         return -XEN_ENOENT;
     }
-    spin_lock(&d->evtchn->lock);
+    spin_guard(&d->evtchn->lock);
     p = port_get_open(d, port);
-    if (p == NULL || p->state == PORT_IPI || (p->state == PORT_VIRQ && !virq_is_global(p->virq))) {
-        rc = -XEN_EINVAL;
-    } else {
-        WRITE_ONCE(p->vcpu, (uint8_t)vcpu);
+    if (p == NULL || p->state == PORT_IPI || (p->state == PORT_VIRQ && !evtchn_virq_is_global(p->virq))) {
+        return -XEN_EINVAL;
     }
-    spin_unlock(&d->evtchn->lock);
-    return rc;
+    WRITE_ONCE(p->vcpu, (uint8_t)vcpu);
+    return 0;
 }
 
 int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
@@ -545,7 +382,7 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
         return -XEN_EINVAL;
     }
     memset(&status->u, 0, sizeof(status->u));
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     status->status = status_of[p->state];
     status->vcpu = p->vcpu;
     if (p->state == PORT_UNBOUND) {
@@ -556,39 +393,7 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
     } else if (p->state == PORT_VIRQ) {
         status->u.virq = p->virq;
     }
-    spin_unlock(&p->lock);
     return 0;
-}
-
-bool evtchn_port_is_valid(struct domain *d, uint32_t port)
-{
-    return port != 0 && evtchn_port_at(d->evtchn, port) != NULL;
-}
-
-bool evtchn_is_pending(struct domain *d, uint32_t port)
-{
-    struct evtchn_port *p = evtchn_port_at(d->evtchn, port);
-    bool is_pending = false;
-
-    if (p == NULL) {
-        return false;
-    }
-    spin_lock(&p->lock);
-    if (p->state != PORT_FREE) {
-        is_pending = d->evtchn->fifo != NULL ? evtchn_fifo_is_pending(d, port, p)
-                                             : evtchn_2l_is_pending(d, port);
-    }
-    spin_unlock(&p->lock);
-    return is_pending;
-}
-
-void evtchn_vcpu_info_moved(struct vcpu *v)
-{
-    if (v->domain->evtchn->fifo == NULL) {
-        evtchn_2l_renotify(v);
-    }
-    __atomic_store_n(&v->vcpu_info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST);
-    vcpu_evtchn_upcall(v);
 }
 
 /* --- Life ---------------------------------------------------------------------------------------- */

@@ -12,7 +12,6 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 #include <hv/print.h>
 
 #define WORD_PENDING (1u << EVTCHN_FIFO_PENDING)
@@ -207,7 +206,7 @@ static void unpin_page(void *page)
 }
 
 /* Switches d to FIFO. What is pending in the 2-level bitmap is carried over, after the switch: see
- * set_pending() in evtchn.c. EVTCHN lock held. */
+ * evtchn_set_pending(). EVTCHN lock held. */
 static int switch_to_fifo(struct domain *d)
 {
     struct evtchn_ports *ports = d->evtchn;
@@ -267,12 +266,27 @@ static void link_waiting(struct domain *d, const struct vcpu *v)
     }
 }
 
+static int give_queues(struct domain *d, struct vcpu *v, void *page, uint32_t offset)
+{
+    int rc;
+
+    spin_guard(&d->evtchn->lock);
+    if (v->fifo != NULL || d->state != DOMAIN_ALIVE) {
+        return -XEN_EINVAL;
+    }
+    rc = d->evtchn->fifo == NULL ? switch_to_fifo(d) : 0;
+    rc = rc != 0 ? rc : attach_control(d->evtchn->fifo, v, page, offset);
+    if (rc == 0) {
+        link_waiting(d, v);
+    }
+    return rc;
+}
+
 int evtchn_init_control(struct domain *d, uint32_t vcpu, uint64_t control_gfn, uint32_t offset)
 {
-    struct evtchn_ports *ports = d->evtchn;
     struct vcpu *v = domain_vcpu(d, vcpu);
     void *page;
-    int rc = 0;
+    int rc;
 
     if (v == NULL) {
         return -XEN_ENOENT;
@@ -284,20 +298,7 @@ int evtchn_init_control(struct domain *d, uint32_t vcpu, uint64_t control_gfn, u
     if (page == NULL) {
         return -XEN_EINVAL;
     }
-    spin_lock(&ports->lock);
-    if (v->fifo != NULL || d->state != DOMAIN_ALIVE) {
-        rc = -XEN_EINVAL;
-    }
-    if (rc == 0 && ports->fifo == NULL) {
-        rc = switch_to_fifo(d);
-    }
-    if (rc == 0) {
-        rc = attach_control(ports->fifo, v, page, offset);
-    }
-    if (rc == 0) {
-        link_waiting(d, v);
-    }
-    spin_unlock(&ports->lock);
+    rc = give_queues(d, v, page, offset);
     if (rc != 0) {
         unpin_page(page);
     }
@@ -350,21 +351,19 @@ int evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority)
 {
     struct evtchn_ports *ports = d->evtchn;
     struct evtchn_port *p = evtchn_port_at(ports, port);
-    int rc = 0;
 
     if (p == NULL || port == 0) {
         return -XEN_EINVAL;
     }
-    spin_lock(&ports->lock);
+    spin_guard(&ports->lock);
     if (ports->fifo == NULL) {
-        rc = -XEN_ENOSYS;
-    } else if (priority > EVTCHN_FIFO_PRIORITY_MIN || p->state == PORT_FREE) {
-        rc = -XEN_EINVAL;
-    } else {
-        WRITE_ONCE(p->priority, (uint8_t)priority);
+        return -XEN_ENOSYS;
     }
-    spin_unlock(&ports->lock);
-    return rc;
+    if (priority > EVTCHN_FIFO_PRIORITY_MIN || p->state == PORT_FREE) {
+        return -XEN_EINVAL;
+    }
+    WRITE_ONCE(p->priority, (uint8_t)priority);
+    return 0;
 }
 
 void evtchn_fifo_destroy(struct domain *d)

@@ -68,6 +68,15 @@ static inline struct evtchn_port *evtchn_port_at(const struct evtchn_ports *port
                             [n % PORTS_PER_BUCKET];
 }
 
+/* A VIRQ of the host or of other domains; the others are each vCPU's own. */
+static inline bool evtchn_virq_is_global(uint32_t virq)
+{
+    return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF && virq != VIRQ_XENPMU;
+}
+
+/* Raises port n of d, whose binding is held still. */
+void evtchn_set_pending(struct domain *d, uint32_t n, struct evtchn_port *p);
+
 /* Sets v's evtchn_upcall_pending; delivers the upcall when it was clear. */
 void evtchn_upcall(struct vcpu *v);
 

@@ -91,7 +91,8 @@ static void unmark(const struct grant_table *t, uint32_t ref, const struct grant
 {
     uint16_t gone = (use->writers == 0 ? GTF_writing : 0) | (is_in_use(use) ? 0 : GTF_reading);
 
-    if (ref >= ref_count(t) || gone == 0) { /* beyond: the granter died and its table is gone, see grant_release_table */
+    /* Beyond: the granter died and its table is gone, see grant_release_table(). */
+    if (ref >= ref_count(t) || gone == 0) {
         return;
     }
     if (t->version == 1) {
@@ -187,23 +188,22 @@ int16_t grant_hold(struct domain *granter, uint32_t ref, domid_t grantee, bool i
     struct grant_table *t = granter->grants;
     int16_t status;
     uint32_t header;
-    bool is_marked;
 
     if (granter->state != DOMAIN_ALIVE) {
         return GNTST_bad_domain;
     }
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     if (ref >= ref_count(t)) {
-        spin_unlock(&t->lock);
         return GNTST_bad_gntref;
     }
-    is_marked = t->version == 1 ? mark_v1(t, ref, grantee, is_write, &header)
-                                : mark_v2(t, ref, grantee, is_write, is_part_fine, &header);
-    status = is_marked ? hold_frame(granter, ref, header, grantee, is_write, hold) : GNTST_general_error;
-    if (is_marked && status != GNTST_okay) {
+    if (t->version == 1 ? !mark_v1(t, ref, grantee, is_write, &header)
+                        : !mark_v2(t, ref, grantee, is_write, is_part_fine, &header)) {
+        return GNTST_general_error;
+    }
+    status = hold_frame(granter, ref, header, grantee, is_write, hold);
+    if (status != GNTST_okay) {
         unmark(t, ref, use_of(t, ref));
     }
-    spin_unlock(&t->lock);
     return status;
 }
 
@@ -212,12 +212,11 @@ void grant_unhold(struct domain *granter, uint32_t ref, bool is_write)
     struct grant_table *t = granter->grants;
     struct grant_use *use;
 
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     use = use_of(t, ref);
     BUG_ON(*users_of(use, is_write) == 0);
     --*users_of(use, is_write);
     unmark(t, ref, use);
-    spin_unlock(&t->lock);
 }
 
 /* --- The table's frames -------------------------------------------------------------------------- */
@@ -283,14 +282,13 @@ int grant_grow(struct domain *d, uint32_t frame_count)
     struct grant_table *t = d->grants;
     int rc = 0;
 
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     if (frame_count > t->max_frames || d->state != DOMAIN_ALIVE) {
-        rc = -XEN_EINVAL;
+        return -XEN_EINVAL;
     }
     while (rc == 0 && t->frame_count < frame_count) {
         rc = grow_one(d);
     }
-    spin_unlock(&t->lock);
     return rc;
 }
 
@@ -298,32 +296,31 @@ int grant_get_frame(struct domain *d, uint64_t idx, bool is_status, mfn_t *frame
 {
     struct grant_table *t = d->grants;
     const uint32_t *count = is_status ? &t->status_count : &t->frame_count;
-    int rc = 0;
 
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     if (d->state != DOMAIN_ALIVE || (is_status ? t->version != 2 : idx >= t->max_frames)) {
-        rc = -XEN_EINVAL;
+        return -XEN_EINVAL;
     }
-    while (rc == 0 && idx >= *count) {
-        rc = t->frame_count < t->max_frames ? grow_one(d) : -XEN_EINVAL;
+    while (idx >= *count) {
+        int rc = t->frame_count < t->max_frames ? grow_one(d) : -XEN_EINVAL;
+
+        if (rc != 0) {
+            return rc;
+        }
     }
-    if (rc == 0) {
-        *frame = virt_to_mfn(is_status ? (void *)t->status[idx] : t->frames[idx]);
-        frame_ref(*frame);
-    }
-    spin_unlock(&t->lock);
-    return rc;
+    *frame = virt_to_mfn(is_status ? (void *)t->status[idx] : t->frames[idx]);
+    frame_ref(*frame);
+    return 0;
 }
 
 void grant_frame_counts(struct domain *d, uint32_t *frames, uint32_t *max_frames, uint32_t *status_frames)
 {
     struct grant_table *t = d->grants;
 
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     *frames = t->frame_count;
     *max_frames = t->max_frames;
     *status_frames = t->version == 2 ? t->status_count : 0;
-    spin_unlock(&t->lock);
 }
 
 /* --- Version ------------------------------------------------------------------------------------- */
@@ -384,51 +381,48 @@ static int convert(struct grant_table *t, uint32_t version)
 int grant_set_version(struct domain *d, uint32_t version)
 {
     struct grant_table *t = d->grants;
-    int rc = 0;
+    int rc;
 
     if (version != 1 && version != 2) {
         return -XEN_EINVAL;
     }
-    spin_lock(&t->lock);
-    if (t->version != version) {
-        if (t->frame_count == 0) {
-            rc = -XEN_ENODEV;
-        } else if (is_any_in_use(t)) {
-            rc = -XEN_EBUSY;
-        } else if (version == 2) {
-            rc = grow_status(d);
-        }
-        if (rc == 0) {
-            rc = convert(t, version);
-        }
+    spin_guard(&t->lock);
+    if (t->version == version) {
+        return 0;
     }
-    spin_unlock(&t->lock);
-    return rc;
+    if (t->frame_count == 0) {
+        return -XEN_ENODEV;
+    }
+    if (is_any_in_use(t)) {
+        return -XEN_EBUSY;
+    }
+    rc = version == 2 ? grow_status(d) : 0;
+    return rc != 0 ? rc : convert(t, version);
 }
 
 int16_t grant_swap(struct domain *d, uint32_t a, uint32_t b)
 {
     struct grant_table *t = d->grants;
-    int16_t status = GNTST_okay;
 
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     if (a >= ref_count(t) || b >= ref_count(t)) {
-        status = GNTST_bad_gntref;
-    } else if (is_in_use(use_of(t, a)) || is_in_use(use_of(t, b))) {
-        status = GNTST_eagain;
-    } else if (a != b && t->version == 1) {
+        return GNTST_bad_gntref;
+    }
+    if (is_in_use(use_of(t, a)) || is_in_use(use_of(t, b))) {
+        return GNTST_eagain;
+    }
+    if (t->version == 1) {
         struct grant_entry_v1 saved = *entry_v1(t, a);
 
         *entry_v1(t, a) = *entry_v1(t, b);
         *entry_v1(t, b) = saved;
-    } else if (a != b) {
+    } else {
         union grant_entry_v2 saved = *entry_v2(t, a);
 
         *entry_v2(t, a) = *entry_v2(t, b);
         *entry_v2(t, b) = saved;
     }
-    spin_unlock(&t->lock);
-    return status;
+    return GNTST_okay;
 }
 
 /* --- Life ---------------------------------------------------------------------------------------- */
@@ -465,7 +459,7 @@ void grant_release_table(struct domain *d)
 {
     struct grant_table *t = d->grants;
 
-    spin_lock(&t->lock);
+    spin_guard(&t->lock);
     for (uint32_t i = 0; i < t->frame_count; i++) {
         frame_put(virt_to_mfn(t->frames[i]));
     }
@@ -473,7 +467,6 @@ void grant_release_table(struct domain *d)
         frame_put(virt_to_mfn(t->status[i]));
     }
     t->frame_count = t->status_count = 0;
-    spin_unlock(&t->lock);
 }
 
 void grant_free_domain(struct domain *d)

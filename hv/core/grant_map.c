@@ -7,8 +7,6 @@
  */
 #include "grant_entries.h"
 
-#include <hv/arch/cpu.h>
-#include <hv/hypercall.h>
 #include <hv/print.h>
 
 #define TRACK_PAGES_PER_DIRECTORY (PAGE_SIZE / sizeof(struct grant_track *))
@@ -16,6 +14,7 @@
 /* What an unmap took out of the p2m and gives back after the flush. */
 struct unmapped {
     struct domain *granter;
+    gfn_t gfn;
     mfn_t mfn;
     uint32_t ref, handle;
     bool is_write;
@@ -71,25 +70,21 @@ static bool track_grow(struct grant_table *t)
 
 static bool track_alloc(struct grant_table *t, uint32_t *handle)
 {
-    bool is_found;
-
-    spin_lock(&t->track_lock);
-    is_found = t->first_free_track != 0 || track_grow(t);
-    if (is_found) {
-        *handle = t->first_free_track - 1;
-        t->first_free_track = track_at(t, *handle)->next_free;
-        t->mapped_count++;
+    spin_guard(&t->track_lock);
+    if (t->first_free_track == 0 && !track_grow(t)) {
+        return false;
     }
-    spin_unlock(&t->track_lock);
-    return is_found;
+    *handle = t->first_free_track - 1;
+    t->first_free_track = track_at(t, *handle)->next_free;
+    t->mapped_count++;
+    return true;
 }
 
 static void track_release(struct grant_table *t, uint32_t handle)
 {
-    spin_lock(&t->track_lock);
+    spin_guard(&t->track_lock);
     t->mapped_count--;
     track_push(t, handle);
-    spin_unlock(&t->track_lock);
 }
 
 uint32_t grant_mapped_count(const struct domain *d)
@@ -176,11 +171,11 @@ void grant_map(struct domain *mapper, struct domain *granter, struct gnttab_map_
 /* --- Unmap --------------------------------------------------------------------------------------- */
 
 /* Makes a mapped handle ours: nobody else finds it mapped from now on. track_lock held. */
-static void track_take(struct grant_track *track, uint32_t handle, struct unmapped *out, gfn_t *frame)
+static void track_take(struct grant_track *track, uint32_t handle, struct unmapped *out)
 {
-    *frame = gfn(track->gfn);
     *out = (struct unmapped){
         .granter = track->granter,
+        .gfn = gfn(track->gfn),
         .mfn = mfn(track->mfn),
         .ref = track->ref,
         .handle = handle,
@@ -191,19 +186,20 @@ static void track_take(struct grant_track *track, uint32_t handle, struct unmapp
 }
 
 /* Checks one request and takes its handle. *is_taken: there is a mapping to be removed. */
-static int16_t unmap_take(struct grant_table *t, const struct gnttab_unmap_grant_ref *op,
-                          struct unmapped *out, gfn_t *frame, bool *is_taken)
+static int16_t unmap_take(struct grant_table *t, const struct gnttab_unmap_grant_ref *op, struct unmapped *out,
+                          bool *is_taken)
 {
-    struct grant_track *track = track_at(t, op->handle);
+    struct grant_track *track;
 
+    spin_guard(&t->track_lock);
+    track = track_at(t, op->handle);
     *is_taken = false;
     if (track == NULL || track->flags == 0) {
         return GNTST_bad_handle;
     }
-    if (op->dev_bus_addr != 0) {
-        if (!(track->flags & GNTMAP_device_map) || op->dev_bus_addr >> PAGE_SHIFT != track->gfn) {
-            return GNTST_bad_dev_addr;
-        }
+    if (op->dev_bus_addr != 0 &&
+        (!(track->flags & GNTMAP_device_map) || op->dev_bus_addr >> PAGE_SHIFT != track->gfn)) {
+        return GNTST_bad_dev_addr;
     }
     if (op->host_addr != 0 && op->host_addr >> PAGE_SHIFT != track->gfn) {
         return GNTST_bad_virt_addr;
@@ -212,18 +208,18 @@ static int16_t unmap_take(struct grant_table *t, const struct gnttab_unmap_grant
         track->flags &= ~GNTMAP_device_map;
     }
     if (op->host_addr != 0) {
-        track_take(track, op->handle, out, frame);
+        track_take(track, op->handle, out);
         *is_taken = true;
     }
     return GNTST_okay;
 }
 
 /* Removes the mapping of a taken handle, not yet flushed. */
-static void unmap_remove(struct domain *mapper, struct unmapped *taken, gfn_t frame)
+static void unmap_remove(struct domain *mapper, struct unmapped *taken)
 {
-    if (p2m_grant_unmap(mapper, frame, taken->mfn) != 0) {
+    if (p2m_grant_unmap(mapper, taken->gfn, taken->mfn) != 0) {
         /* Our own fault, but not worth the host: the reference went with the entry. */
-        pr_error("d%u: grant mapping at gfn %lx is gone", mapper->domid, frame.n);
+        pr_error("d%u: grant mapping at gfn %lx is gone", mapper->domid, taken->gfn.n);
         taken->mfn = MFN_NONE;
     }
 }
@@ -245,56 +241,53 @@ static void unmap_finish(struct domain *mapper, const struct unmapped *taken, un
 
 void grant_unmap(struct domain *mapper, struct gnttab_unmap_grant_ref *ops, unsigned count)
 {
-    struct grant_table *t = mapper->grants;
     struct unmapped taken[GRANT_BATCH];
     unsigned taken_count = 0;
 
     BUG_ON(count > GRANT_BATCH);
     for (unsigned i = 0; i < count; i++) {
         bool is_taken;
-        gfn_t frame;
 
-        spin_lock(&t->track_lock);
-        ops[i].status = unmap_take(t, &ops[i], &taken[taken_count], &frame, &is_taken);
-        spin_unlock(&t->track_lock);
+        ops[i].status = unmap_take(mapper->grants, &ops[i], &taken[taken_count], &is_taken);
         if (is_taken) {
-            unmap_remove(mapper, &taken[taken_count++], frame);
+            unmap_remove(mapper, &taken[taken_count++]);
         }
     }
     unmap_finish(mapper, taken, taken_count);
 }
 
+/* Takes the handle that comes next, if it is mapped; false: there is none any more. */
+static bool release_take(struct grant_table *t, struct unmapped *out, bool *is_taken)
+{
+    struct grant_track *track;
+
+    spin_guard(&t->track_lock);
+    track = track_at(t, t->release_next);
+    *is_taken = track != NULL && track->flags != 0;
+    if (*is_taken) {
+        track_take(track, t->release_next, out);
+    }
+    t->release_next += track != NULL;
+    return track != NULL;
+}
+
 int grant_release_mappings(struct domain *d)
 {
-    struct grant_table *t = d->grants;
     struct unmapped taken[GRANT_BATCH];
     unsigned taken_count = 0;
-    struct grant_track *track = NULL;
+    bool is_more = true, is_taken;
 
-    if (t == NULL) {
+    if (d->grants == NULL) {
         return 0;
     }
-    for (unsigned n = 0; taken_count < GRANT_BATCH && n < GRANT_TRACKS_PER_PAGE; n++) {
-        bool is_mapped;
-        gfn_t frame;
-
-        spin_lock(&t->track_lock);
-        track = track_at(t, t->release_next);
-        is_mapped = track != NULL && track->flags != 0;
-        if (is_mapped) {
-            track_take(track, t->release_next, &taken[taken_count], &frame);
-        }
-        t->release_next += track != NULL;
-        spin_unlock(&t->track_lock);
-        if (is_mapped) {
-            unmap_remove(d, &taken[taken_count++], frame);
-        }
-        if (track == NULL) {
-            break;
+    for (unsigned n = 0; is_more && taken_count < GRANT_BATCH && n < GRANT_TRACKS_PER_PAGE; n++) {
+        is_more = release_take(d->grants, &taken[taken_count], &is_taken);
+        if (is_taken) {
+            unmap_remove(d, &taken[taken_count++]);
         }
     }
     unmap_finish(d, taken, taken_count);
-    if (track != NULL) {
+    if (is_more) {
         return -XEN_ERESTART;
     }
     grant_release_table(d);

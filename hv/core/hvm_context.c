@@ -255,8 +255,8 @@ static int take_record(struct loader *l, bool is_trial)
     return 0;
 }
 
-/* Walks all records, of which no vCPU has more than one of a type. What was right at the trial is looked at again when it is applied: the buffer may have
- * changed. */
+/* Walks all records, of which no vCPU has more than one of a type. What was right at the trial is looked at again
+ * when it is applied: the buffer may have changed. */
 static int load_pass(struct loader *l, bool is_trial)
 {
     unsigned most = ARRAY_SIZE(types) * l->domain->max_vcpus;

@@ -21,8 +21,7 @@ static struct {
     struct list queue;    /* runnable, not running; sorted by virtual_ns */
     uint64_t most_ns;     /* what the one that had most has had */
     unsigned long idle[BITMAP_LONGS(MAX_CPUS)];
-    bool is_ready;
-} runq = {.lock = SPINLOCK_INIT(LOCK_RANK_SCHED)};
+} runq = {.lock = SPINLOCK_INIT(LOCK_RANK_SCHED), .queue = {&runq.queue, &runq.queue}};
 
 unsigned sched_first_cpu;
 
@@ -35,10 +34,6 @@ static void slice_over(void *data)
 
 void sched_init_cpu(struct cpu *c)
 {
-    if (!runq.is_ready) {
-        list_init(&runq.queue);
-        runq.is_ready = true;
-    }
     timer_init(&slice_timers[c->id], slice_over, NULL);
 }
 
@@ -73,11 +68,10 @@ static void dequeue(struct vcpu *v)
 
 void sched_remove_vcpu(struct vcpu *v)
 {
-    spin_lock(&runq.lock);
+    spin_guard(&runq.lock);
     if (v->sched.is_queued) {
         dequeue(v);
     }
-    spin_unlock(&runq.lock);
 }
 
 static bool may_run_on(const struct vcpu *v, unsigned cpu)
@@ -88,14 +82,11 @@ static bool may_run_on(const struct vcpu *v, unsigned cpu)
 /* An idle CPU of a set that v may run on, its last if possible; -1 if there is none. */
 static int idle_cpu(const struct vcpu *v, const unsigned long *set)
 {
-    unsigned last = v->sched.cpu;
-
-    if (bit_test(runq.idle, last) && bit_test(set, last) && may_run_on(v, last)) {
-        return (int)last;
-    }
     for (unsigned i = 0; i < cpu_count; i++) {
-        if (bit_test(runq.idle, i) && bit_test(set, i) && may_run_on(v, i)) {
-            return (int)i;
+        unsigned cpu = (v->sched.cpu + i) % cpu_count;
+
+        if (bit_test(runq.idle, cpu) && bit_test(set, cpu) && may_run_on(v, cpu)) {
+            return (int)cpu;
         }
     }
     return -1;
@@ -200,7 +191,7 @@ static bool is_on_cpu(const struct vcpu *v)
 
 void sched_wake(struct vcpu *v)
 {
-    spin_lock(&runq.lock);
+    spin_guard(&runq.lock);
     if (!v->sched.is_queued && !is_on_cpu(v) && vcpu_is_runnable(v)) {
         uint64_t now = now_ns(), least = least_beside(v, now);
 
@@ -214,7 +205,6 @@ void sched_wake(struct vcpu *v)
         __atomic_thread_fence(__ATOMIC_SEQ_CST); /* who tickles for v, we or sched_released()? */
         tickle(v);
     }
-    spin_unlock(&runq.lock);
 }
 
 static int stopped_runstate(const struct vcpu *v)
@@ -260,26 +250,24 @@ void sched_yield(struct vcpu *v)
 {
     const struct vcpu *first;
 
-    spin_lock(&runq.lock);
+    spin_guard(&runq.lock);
     first = first_for(this_cpu());
     if (first != NULL) { /* behind it */
         v->sched.virtual_ns = MAX(v->sched.virtual_ns, first->sched.virtual_ns + 1);
         v->sched.slice_start = 0;
         cpu_raise(this_cpu(), CPU_WORK_SCHED);
     }
-    spin_unlock(&runq.lock);
 }
 
 void sched_set_weight(struct vcpu *v, unsigned weight)
 {
-    spin_lock(&runq.lock);
+    spin_guard(&runq.lock);
     v->sched.weight = (uint16_t)weight;
-    spin_unlock(&runq.lock);
 }
 
 void sched_set_affinity(struct vcpu *v, const unsigned long *hard, const unsigned long *soft)
 {
-    spin_lock(&runq.lock);
+    spin_guard(&runq.lock);
     if (hard != NULL) {
         memcpy(v->sched.hard_affinity, hard, sizeof(v->sched.hard_affinity));
     }
@@ -291,7 +279,6 @@ void sched_set_affinity(struct vcpu *v, const unsigned long *hard, const unsigne
     } else if (v->sched.is_queued) {
         tickle(v);
     }
-    spin_unlock(&runq.lock);
 }
 
 void sched_released(struct vcpu *v)
@@ -302,11 +289,10 @@ void sched_released(struct vcpu *v)
     /* Others may have passed it over in the queue while its registers were here. */
     __atomic_store_n(&v->running_on, -1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&v->sched.is_queued, __ATOMIC_SEQ_CST)) {
-        spin_lock(&runq.lock);
+        spin_guard(&runq.lock);
         if (v->sched.is_queued) {
             tickle(v);
         }
-        spin_unlock(&runq.lock);
     }
     if (vcpu_has_flag(v, VCPU_IN_SHUTDOWN)) {
         domain_check_shutdown(d);
@@ -379,7 +365,7 @@ struct vcpu *sched_pick(void)
     struct vcpu *current = c->current, *next;
     uint64_t now = now_ns();
 
-    spin_lock(&runq.lock);
+    spin_guard(&runq.lock);
     next = first_for(c);
     if (current != NULL) {
         account(current, now);
@@ -387,7 +373,6 @@ struct vcpu *sched_pick(void)
             if (may_run_on(current, c->id) && may_continue(current, next, now)) {
                 arm_slice(c, current, now);
                 trace(TRC_SCHED_CONTINUE_RUNNING, TRACE_VCPU(current->domain->domid, current->id));
-                spin_unlock(&runq.lock);
                 return current;
             }
             vcpu_runstate_change(current, RUNSTATE_runnable, now);
@@ -410,6 +395,5 @@ struct vcpu *sched_pick(void)
     } else {
         bit_set(runq.idle, c->id);
     }
-    spin_unlock(&runq.lock);
     return next;
 }

@@ -9,11 +9,8 @@
 
 void timer_init(struct timer *t, void (*fire)(void *data), void *data)
 {
+    *t = (struct timer){.fire = fire, .data = data};
     list_init(&t->link);
-    t->fire = fire;
-    t->data = data;
-    t->is_queued = false;
-    t->firing = 0;
 }
 
 void timer_init_cpu(struct cpu *c)
@@ -35,11 +32,10 @@ static void dequeue(struct timer *t)
     while (READ_ONCE(t->is_queued)) {
         struct cpu *c = cpus[READ_ONCE(t->cpu)];
 
-        spin_lock(&c->timer_lock);
+        spin_guard(&c->timer_lock);
         if (t->is_queued && t->cpu == c->id) {
             remove_locked(t);
         }
-        spin_unlock(&c->timer_lock);
     }
 }
 
@@ -62,7 +58,7 @@ void timer_set(struct timer *t, uint64_t deadline_ns)
     struct list *position;
 
     dequeue(t);
-    spin_lock(&c->timer_lock);
+    spin_guard(&c->timer_lock);
     t->deadline_ns = deadline_ns;
     t->cpu = c->id;
     for (position = c->timers.next; position != &c->timers; position = position->next) {
@@ -73,7 +69,6 @@ void timer_set(struct timer *t, uint64_t deadline_ns)
     list_insert_before(&t->link, position);
     t->is_queued = true;
     program(c);
-    spin_unlock(&c->timer_lock);
 }
 
 void timer_stop(struct timer *t)
@@ -93,23 +88,17 @@ void timer_stop(struct timer *t)
 /* The first timer that is due, off the queue; NULL if none is. Programs the hardware for the rest. */
 static struct timer *take_due(struct cpu *c, uint64_t now)
 {
-    struct timer *t = NULL;
+    struct timer *t;
 
-    spin_lock(&c->timer_lock);
-    if (!list_is_empty(&c->timers)) {
-        t = container_of(c->timers.next, struct timer, link);
-        if (t->deadline_ns <= now) {
-            c->firing = t;
-            __atomic_fetch_add(&t->firing, 1, __ATOMIC_ACQ_REL);
-            remove_locked(t);
-        } else {
-            t = NULL;
-        }
-    }
-    if (t == NULL) {
+    spin_guard(&c->timer_lock);
+    t = container_of(c->timers.next, struct timer, link);
+    if (list_is_empty(&c->timers) || t->deadline_ns > now) {
         program(c);
+        return NULL;
     }
-    spin_unlock(&c->timer_lock);
+    c->firing = t;
+    __atomic_fetch_add(&t->firing, 1, __ATOMIC_ACQ_REL);
+    remove_locked(t);
     return t;
 }
 

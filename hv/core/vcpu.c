@@ -34,7 +34,7 @@ static void poll_timed_out(void *data)
     vcpu_clear_flag(v, VCPU_BLOCKED);
 }
 
-int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
+int vcpu_create(struct domain *d, unsigned id)
 {
     struct vcpu *v;
     int rc;
@@ -63,19 +63,14 @@ int vcpu_create(struct domain *d, unsigned id, struct vcpu **out)
     sched_init_vcpu(v);
 
     rc = arch_vcpu_init(v);
-    if (rc == 0) {
-        rc = vlapic_init(v);
-        if (rc != 0) {
-            arch_vcpu_free(v);
-        }
-    }
+    rc = rc != 0 ? rc : vlapic_init(v);
     if (rc != 0) {
+        arch_vcpu_free(v);
         page_free(v);
         return rc;
     }
     d->vcpus[id] = v;
     time_update_vcpu(v);
-    *out = v;
     return 0;
 }
 
@@ -181,7 +176,9 @@ static struct cpu *guest_cpu(const struct vcpu *v)
     int cpu = READ_ONCE(v->running_on);
     struct cpu *c = cpu >= 0 ? cpus[cpu] : NULL;
 
-    return c != NULL && c != this_cpu() && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST) && READ_ONCE(c->current) == v ? c : NULL;
+    bool is_there = c != NULL && c != this_cpu() && __atomic_load_n(&c->in_guest, __ATOMIC_SEQ_CST);
+
+    return is_there && READ_ONCE(c->current) == v ? c : NULL;
 }
 
 void vcpu_start_flush(struct vcpu *v)
@@ -248,34 +245,32 @@ static void publish_locked(struct vcpu *v)
 
 void vcpu_runstate_publish(struct vcpu *v)
 {
-    spin_lock(&v->time_lock);
+    spin_guard(&v->time_lock);
     publish_locked(v);
-    spin_unlock(&v->time_lock);
 }
 
 void vcpu_runstate_change(struct vcpu *v, int state, uint64_t now)
 {
-    spin_lock(&v->time_lock);
-    if (v->runstate.state != state) {
-        trace((uint32_t)(TRC_SCHED_RUNSTATE_CHANGE | v->runstate.state << 8 | state << 4),
-              TRACE_VCPU(v->domain->domid, v->id));
-        if (now > v->runstate.state_entry_time) {
-            v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
-        }
-        v->runstate.state = state;
-        v->runstate.state_entry_time = now;
-        publish_locked(v);
+    spin_guard(&v->time_lock);
+    if (v->runstate.state == state) {
+        return;
     }
-    spin_unlock(&v->time_lock);
+    trace((uint32_t)(TRC_SCHED_RUNSTATE_CHANGE | v->runstate.state << 8 | state << 4),
+          TRACE_VCPU(v->domain->domid, v->id));
+    if (now > v->runstate.state_entry_time) {
+        v->runstate.time[v->runstate.state] += now - v->runstate.state_entry_time;
+    }
+    v->runstate.state = state;
+    v->runstate.state_entry_time = now;
+    publish_locked(v);
 }
 
 void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *info)
 {
     uint64_t now = now_ns();
 
-    spin_lock(&v->time_lock);
+    spin_guard(&v->time_lock);
     *info = v->runstate;
-    spin_unlock(&v->time_lock);
     if (now > info->state_entry_time) {
         info->time[info->state] += now - info->state_entry_time;
     }

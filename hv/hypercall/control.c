@@ -47,6 +47,7 @@ int control_bitmap_out(struct vcpu *v, const struct xenctl_bitmap *to, const uns
 {
     uint32_t wanted_bytes = to->nr_bits / 8 + (to->nr_bits % 8 != 0);
     uint32_t bytes = MIN(wanted_bytes, bit_count / 8);
+    static const uint8_t zeros[PAGE_SIZE];
     uint64_t address = guest_address(to->bitmap);
     uint8_t last;
 
@@ -59,7 +60,7 @@ int control_bitmap_out(struct vcpu *v, const struct xenctl_bitmap *to, const uns
     }
     if (guest_copy_out(v, address, bits, bytes - 1) != 0 ||
         guest_copy_out(v, address + bytes - 1, &last, 1) != 0 ||
-        guest_clear(v, address + bytes, MIN(wanted_bytes - bytes, (uint32_t)PAGE_SIZE)) != 0) {
+        guest_copy_out(v, address + bytes, zeros, MIN(wanted_bytes - bytes, sizeof(zeros))) != 0) {
         return -XEN_EFAULT;
     }
     return 0;

@@ -92,9 +92,7 @@ static long run_locked(struct vcpu *v, const struct domctl_entry *entry, struct 
             rc = -XEN_EFAULT;
         }
     }
-    if (d != NULL) {
-        domain_put(d);
-    }
+    domain_put(d);
     return rc;
 }
 
@@ -106,7 +104,8 @@ long domctl_op(struct vcpu *v, uint64_t arg)
     if (rc != 0) {
         return rc;
     }
-    rc = op.cmd < ARRAY_SIZE(table) && table[op.cmd].run != NULL ? run_locked(v, &table[op.cmd], &op, arg) : -XEN_ENOSYS;
+    rc = op.cmd < ARRAY_SIZE(table) && table[op.cmd].run != NULL ? run_locked(v, &table[op.cmd], &op, arg)
+                                                                 : -XEN_ENOSYS;
     spin_unlock(&control_lock);
     return rc;
 }

@@ -5,10 +5,6 @@
 #include <hv/domctl.h>
 #include <hv/hypercall.h>
 
-/* What a domain gets that leaves its grant limits to us (-1). */
-#define DEFAULT_GRANT_FRAMES    64
-#define DEFAULT_MAPTRACK_FRAMES 1024
-
 /* Flags that change nothing here and are taken: integrity over ACPI sleep is tboot's, and there are no shadow
  * page tables whose synchronisation could be chosen. */
 #define CDF_WITHOUT_EFFECT (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off)
@@ -58,24 +54,16 @@ static long create_anywhere(const struct xen_domctl_createdomain *config, struct
 
 long domctl_createdomain(struct vcpu *v, struct domain *unused, struct xen_domctl *op)
 {
-    struct xen_domctl_createdomain config = op->u.createdomain;
+    const struct xen_domctl_createdomain *config = &op->u.createdomain;
     struct domain *d;
-    long rc = check_kind(&config);
+    long rc = check_kind(config);
 
-    rc = rc != 0 ? rc : check_limits(&config);
+    rc = rc != 0 ? rc : check_limits(config);
     if (rc != 0) {
         return rc;
     }
-    if (config.max_grant_frames < 0) {
-        config.max_grant_frames = DEFAULT_GRANT_FRAMES;
-    }
-    if (config.max_maptrack_frames < 0) {
-        config.max_maptrack_frames = DEFAULT_MAPTRACK_FRAMES;
-    }
-    config.max_evtchn_port = MIN(config.max_evtchn_port, (uint32_t)INT32_MAX);
-
-    rc = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED ? create_anywhere(&config, &d)
-                                                               : domain_create(op->domain, &config, false, &d);
+    rc = op->domain == 0 || op->domain >= DOMID_FIRST_RESERVED ? create_anywhere(config, &d)
+                                                               : domain_create(op->domain, config, false, &d);
     if (rc == 0) {
         op->domain = d->domid;
         domain_put(d);
@@ -112,12 +100,10 @@ long domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op)
         return -XEN_EINVAL;
     }
     for (unsigned id = 0; id < d->max_vcpus; id++) {
-        struct vcpu *made;
-
         if (d->vcpus[id] != NULL) {
             continue;
         }
-        if (vcpu_create(d, id, &made) != 0) {
+        if (vcpu_create(d, id) != 0) {
             return -XEN_ENOMEM;
         }
         if (hypercall_should_restart()) {
@@ -129,7 +115,7 @@ long domctl_max_vcpus(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 
 long domctl_setdomainhandle(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+    memcpy(d->config.handle, op->u.setdomainhandle.handle, sizeof(d->config.handle));
     return 0;
 }
 
@@ -178,7 +164,7 @@ void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->tot_pages = __atomic_load_n(&d->frames_owned, __ATOMIC_RELAXED);
     info->max_pages = d->frames_max;
     info->shared_info_frame = ~0UL; /* wherever the guest put it: we keep no map from frames back */
-    memcpy(info->handle, d->handle, sizeof(info->handle));
+    memcpy(info->handle, d->config.handle, sizeof(info->handle));
     info->gpaddr_bits = d->cpuid->ext[8].eax & 0xff;
     info->arch_config = d->config.arch;
 }
@@ -200,25 +186,11 @@ long domctl_getdomaininfo(struct vcpu *v, struct domain *d, struct xen_domctl *o
     memset(&op->u, 0, sizeof(op->u));
     domctl_fill_info(d, &op->u.getdomaininfo);
     op->domain = d->domid;
-    if (found != NULL) {
-        domain_put(found);
-    }
+    domain_put(found);
     return 0;
 }
 
 /* --- NUMA ---------------------------------------------------------------------------------- */
-
-static unsigned long online_nodes(void)
-{
-    unsigned long nodes = 0;
-
-    for (unsigned node = 0; node < MAX_NODES; node++) {
-        if (frame_total_count(node) != 0) {
-            nodes |= 1UL << node;
-        }
-    }
-    return nodes;
-}
 
 long domctl_setnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
@@ -227,18 +199,18 @@ long domctl_setnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl 
     if (control_bitmap_in(v, nodes, 64, &op->u.nodeaffinity.nodemap) != 0) {
         return -XEN_EFAULT;
     }
-    nodes[0] &= online_nodes();
+    nodes[0] &= frame_nodes();
     if (nodes[0] == 0) {
         return -XEN_EINVAL;
     }
-    d->node_affinity = nodes[0] == online_nodes() ? 0 : (uint32_t)nodes[0];
+    d->node_affinity = nodes[0] == frame_nodes() ? 0 : (uint32_t)nodes[0];
     domain_update_nodes(d);
     return 0;
 }
 
 long domctl_getnodeaffinity(struct vcpu *v, struct domain *d, struct xen_domctl *op)
 {
-    unsigned long nodes = d->memory_nodes != 0 ? d->memory_nodes : online_nodes();
+    unsigned long nodes = d->memory_nodes != 0 ? d->memory_nodes : frame_nodes();
 
     return control_bitmap_out(v, &op->u.nodeaffinity.nodemap, &nodes, 64);
 }

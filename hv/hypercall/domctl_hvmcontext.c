@@ -46,7 +46,7 @@ long domctl_gethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *o
         context->size = (uint32_t)hvm_context_size(d);
         return 0;
     }
-    domain_pause(d, true);
+    domain_pause(d);
     rc = hvm_context_save(d, buffer_put, &b);
     domain_unpause(d);
     context->size = (uint32_t)b.used;
@@ -59,7 +59,7 @@ long domctl_sethvmcontext(struct vcpu *v, struct domain *d, struct xen_domctl *o
     struct buffer b = {.v = v, .address = guest_address(context->buffer), .size = context->size};
     long rc;
 
-    domain_pause(d, true);
+    domain_pause(d);
     rc = hvm_context_load(d, b.size, buffer_get, &b);
     domain_unpause(d);
     return rc;
@@ -74,7 +74,7 @@ long domctl_gethvmcontext_partial(struct vcpu *v, struct domain *d, struct xen_d
     if (record == NULL) {
         return -XEN_ENOMEM;
     }
-    domain_pause(d, true);
+    domain_pause(d);
     rc = hvm_context_save_one(d, context->type, context->instance, record);
     domain_unpause(d);
 

@@ -53,7 +53,7 @@ long domctl_settscinfo(struct vcpu *v, struct domain *d, struct xen_domctl *op)
         (info->gtsc_khz != 0 && info->gtsc_khz != (uint32_t)host_tsc_khz)) {
         return -XEN_EOPNOTSUPP;
     }
-    domain_pause(d, true);
+    domain_pause(d);
     d->tsc_mode = info->tsc_mode;
     d->tsc_incarnation = info->incarnation;
     if (info->elapsed_nsec != 0) {

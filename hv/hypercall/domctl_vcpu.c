@@ -2,7 +2,6 @@
 /* XEN_DOMCTL_*: a domain's vCPUs: what they do, where they may run, their share, and a push from outside. */
 #include <hv/control.h>
 #include <hv/domctl.h>
-#include <hv/hypercall.h>
 #include <hv/vcpu.h>
 
 /* Why there is no such vCPU. */

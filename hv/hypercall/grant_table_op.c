@@ -29,9 +29,7 @@ static void do_map(struct domain *d, union chunk *c, unsigned count)
 
     for (unsigned i = 0; i < count; i++) {
         if (c->map[i].dom != granter_domid || granter == NULL) {
-            if (granter != NULL) {
-                domain_put(granter);
-            }
+            domain_put(granter);
             granter_domid = c->map[i].dom;
             granter = domain_get(granter_domid == DOMID_SELF ? d->domid : granter_domid);
         }
@@ -41,9 +39,7 @@ static void do_map(struct domain *d, union chunk *c, unsigned count)
             grant_map(d, granter, &c->map[i]);
         }
     }
-    if (granter != NULL) {
-        domain_put(granter);
-    }
+    domain_put(granter);
 }
 
 static void do_unmap(struct domain *d, union chunk *c, unsigned count)

@@ -36,18 +36,20 @@ static long set_callback(struct domain *d, uint64_t value)
     return 0;
 }
 
+static long check_param(const struct vcpu *v, uint32_t index, bool is_guests)
+{
+    if (index >= HVM_NR_PARAMS) {
+        return -XEN_EINVAL;
+    }
+    return v->domain->is_privileged || is_guests ? 0 : -XEN_EPERM;
+}
+
 static long set_param(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
     const struct xen_hvm_param *param = arg;
-    long rc = 0;
+    long rc = check_param(v, param->index, guest_may_set(param->index));
 
-    if (param->index >= HVM_NR_PARAMS) {
-        return -XEN_EINVAL;
-    }
-    if (!v->domain->is_privileged && !guest_may_set(param->index)) {
-        return -XEN_EPERM;
-    }
-    if (param->index == HVM_PARAM_CALLBACK_IRQ) {
+    if (rc == 0 && param->index == HVM_PARAM_CALLBACK_IRQ) {
         rc = set_callback(d, param->value);
         if (rc == 0 && d == v->domain) {
             domain_latch_width(v);
@@ -62,15 +64,12 @@ static long set_param(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 static long get_param(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
     struct xen_hvm_param *param = arg;
+    long rc = check_param(v, param->index, guest_may_get(param->index));
 
-    if (param->index >= HVM_NR_PARAMS) {
-        return -XEN_EINVAL;
+    if (rc == 0) {
+        param->value = READ_ONCE(d->params[param->index]);
     }
-    if (!v->domain->is_privileged && !guest_may_get(param->index)) {
-        return -XEN_EPERM;
-    }
-    param->value = READ_ONCE(d->params[param->index]);
-    return 0;
+    return rc;
 }
 
 static long set_upcall_vector(struct vcpu *caller, struct domain *d, unsigned cmd, void *arg)

@@ -33,7 +33,6 @@ long multicall_op(struct vcpu *v, uint64_t calls, unsigned count)
 {
     const struct guest_gprs before = v->arch.gprs;
     size_t size = guest_struct_size(v, sizeof(struct multicall_entry), LAYOUT_ENTRY);
-    long result = 0;
     unsigned done;
 
     for (done = 0; done < count; done++) {
@@ -42,7 +41,6 @@ long multicall_op(struct vcpu *v, uint64_t calls, unsigned count)
         long answer;
 
         if (done != 0 && hypercall_should_restart()) {
-            result = HYPERCALL_RESTART;
             break;
         }
         if (guest_struct_in(v, &entry, sizeof(entry), address, LAYOUT_ENTRY) != 0) {
@@ -60,13 +58,13 @@ long multicall_op(struct vcpu *v, uint64_t calls, unsigned count)
             return -XEN_EFAULT;
         }
         if (answer == HYPERCALL_RESTART) {
-            result = HYPERCALL_RESTART;
             break;
         }
     }
-    if (result == HYPERCALL_RESTART) {
-        hypercall_set_arg(v, 0, calls + (uint64_t)done * size);
-        hypercall_set_arg(v, 1, count - done);
+    if (done == count) {
+        return 0;
     }
-    return result;
+    hypercall_set_arg(v, 0, calls + (uint64_t)done * size);
+    hypercall_set_arg(v, 1, count - done);
+    return HYPERCALL_RESTART;
 }

@@ -5,8 +5,6 @@
 #include <hv/time.h>
 #include <xen/platform.h>
 
-#define NS_PER_S 1000000000UL
-
 /* UNIX times after this (the year 2554) do not fit in 64 bits of nanoseconds. */
 #define MAX_SECONDS (~0UL / NS_PER_S - 1)
 

@@ -79,27 +79,17 @@ static long block(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 
 static long shutdown(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    const struct sched_shutdown *shutdown = arg;
+    unsigned reason = cmd == SCHEDOP_remote_shutdown ? ((struct sched_remote_shutdown *)arg)->reason
+                                                     : ((struct sched_shutdown *)arg)->reason;
 
-    if (shutdown->reason > SHUTDOWN_MAX) {
+    if (reason > SHUTDOWN_MAX) {
         return -XEN_EINVAL;
     }
-    if (cmd == SCHEDOP_shutdown) {
-        domain_shutdown(d, shutdown->reason);
+    if (cmd == SCHEDOP_shutdown_code) {
+        domain_set_shutdown_code(d, reason);
     } else {
-        domain_set_shutdown_code(d, shutdown->reason);
+        domain_shutdown(d, reason);
     }
-    return 0;
-}
-
-static long remote_shutdown(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
-{
-    const struct sched_remote_shutdown *request = arg;
-
-    if (request->reason > SHUTDOWN_MAX) {
-        return -XEN_EINVAL;
-    }
-    domain_shutdown(d, request->reason);
     return 0;
 }
 
@@ -109,7 +99,7 @@ static const struct operation operations[] = {
     [SCHEDOP_poll] = {OP(poll, sched_poll, 0), .layout = "pwq"},
     [SCHEDOP_shutdown] = {OP(shutdown, sched_shutdown, 0)},
     [SCHEDOP_shutdown_code] = {OP(shutdown, sched_shutdown, 0)},
-    [SCHEDOP_remote_shutdown] = {OP_ON(remote_shutdown, sched_remote_shutdown, domain_id, OP_PRIVILEGED)},
+    [SCHEDOP_remote_shutdown] = {OP_ON(shutdown, sched_remote_shutdown, domain_id, OP_PRIVILEGED)},
 };
 
 long sched_op(struct vcpu *v, unsigned cmd, uint64_t arg)

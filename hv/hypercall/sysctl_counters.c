@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * XEN_SYSCTL_perfc_op: what the host has done since boot or the last reset, and what each domain has made it do since the
- * domain's start. A caller learns how many values there are by a first call and makes room for as many: so
- * that number never changes, and the first DOMAIN_SLOTS domains stand in slots, with a row that names them.
+ * XEN_SYSCTL_perfc_op: what the host has done since boot or the last reset, and what each domain has made it do
+ * since the domain's start. A caller learns how many values there are by a first call and makes room for as many:
+ * so that number never changes, and the first DOMAIN_SLOTS domains stand in slots, with a row that names them.
  */
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
@@ -14,7 +14,8 @@
 #define HOST_VALUES  (sizeof(struct counters) / sizeof(uint32_t))
 #define DOMAIN_SLOTS 256U
 
-/* The members of struct counters, in its order, then the rows of domain_values. Names stay what they are: metrics are made of them. */
+/* The members of struct counters, in its order, then the rows of domain_values. Names stay what they are: metrics are
+ * made of them. */
 static const struct xen_sysctl_perfc_desc names[] = {
     {"vmexits", COUNTERS_EXITS},
     {"hypercalls", COUNTERS_HYPERCALLS},
@@ -61,24 +62,25 @@ static void sum_host(uint32_t *sums)
 static void sum_domain(const struct domain *d, unsigned slot)
 {
     domain_values[0][slot] = d->domid;
-    for (unsigned id = 0; id < d->max_vcpus; id++) {
-        for (unsigned row = 1; d->vcpus[id] != NULL && row < ROWS; row++) {
-            domain_values[row][slot] += (uint32_t)READ_ONCE(d->vcpus[id]->exit_count[row_exits[row - 1]]);
+    for_each_vcpu(d, v) {
+        for (unsigned row = 1; row < ROWS; row++) {
+            domain_values[row][slot] += (uint32_t)READ_ONCE(v->exit_count[row_exits[row - 1]]);
         }
     }
 }
 
 static void sum_domains(void)
 {
-    struct domain *d;
-    unsigned next = 0;
+    unsigned slot = 0;
 
     memset(domain_values, 0, sizeof(domain_values));
     memset(domain_values[0], 0xff, sizeof(domain_values[0]));
-    for (unsigned slot = 0; slot < DOMAIN_SLOTS && (d = domain_get_next((domid_t)next)) != NULL; slot++) {
-        sum_domain(d, slot);
-        next = d->domid + 1u;
-        domain_put(d);
+    for_each_domain(d) {
+        if (slot == DOMAIN_SLOTS) {
+            domain_put(d);
+            return;
+        }
+        sum_domain(d, slot++);
     }
 }
 

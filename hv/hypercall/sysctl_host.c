@@ -40,13 +40,8 @@ static struct topology host_topology(void)
 
 static unsigned node_count(void)
 {
-    unsigned count = 1;
+    unsigned count = 32 - (unsigned)__builtin_clz(frame_nodes() | 1);
 
-    for (unsigned node = 0; node < MAX_NODES; node++) {
-        if (frame_total_count(node) != 0) {
-            count = MAX(count, node + 1);
-        }
-    }
     for (unsigned cpu = 0; cpu < cpu_count; cpu++) {
         count = MAX(count, cpus[cpu]->node + 1);
     }

@@ -3,7 +3,6 @@
 #include <hv/arch/cpu.h>
 #include <hv/bitmap.h>
 #include <hv/control.h>
-#include <hv/hypercall.h>
 #include <hv/sysctl.h>
 #include <hv/trace.h>
 

@@ -24,12 +24,15 @@ static bool pin_area(struct vcpu *caller, uint64_t *linear, size_t size, mfn_t p
 {
     uint64_t last;
 
+    pages[0] = pages[1] = MFN_NONE;
     *linear = guest_is_narrow(caller) ? (uint32_t)*linear : *linear;
+    if (*linear == 0) {
+        return true;
+    }
     last = *linear + size - 1;
-    pages[0] = *linear != 0 ? pin_linear(caller, *linear) : MFN_NONE;
-    pages[1] = MFN_NONE;
-    if (*linear == 0 || mfn_is_none(pages[0]) || *linear >> PAGE_SHIFT == last >> PAGE_SHIFT) {
-        return *linear == 0 || !mfn_is_none(pages[0]);
+    pages[0] = pin_linear(caller, *linear);
+    if (mfn_is_none(pages[0]) || *linear >> PAGE_SHIFT == last >> PAGE_SHIFT) {
+        return !mfn_is_none(pages[0]);
     }
     pages[1] = pin_linear(caller, last);
     if (mfn_is_none(pages[1])) {
@@ -158,12 +161,6 @@ static long up(struct vcpu *v)
     return 0;
 }
 
-static long send_nmi(struct vcpu *v)
-{
-    vcpu_nmi(v);
-    return 0;
-}
-
 long vcpu_op(struct vcpu *caller, unsigned cmd, unsigned vcpu_id, uint64_t arg)
 {
     struct vcpu *v = domain_vcpu(caller->domain, vcpu_id);
@@ -198,7 +195,8 @@ long vcpu_op(struct vcpu *caller, unsigned cmd, unsigned vcpu_id, uint64_t arg)
     case VCPUOP_get_runstate_info:
         return get_runstate(v, arg, caller);
     case VCPUOP_send_nmi:
-        return send_nmi(v);
+        vcpu_nmi(v);
+        return 0;
     default: /* initialise and the PV periodic timer are for guests without a local APIC */
         return -XEN_ENOSYS;
     }

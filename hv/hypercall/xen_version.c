@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HYPERVISOR_xen_version (xen/version.h): which ABI this is, and what it offers. */
 #include <hv/boot.h>
+#include <hv/cpuid_policy.h>
 #include <hv/guest_struct.h>
 #include <hv/hypercall.h>
 #include <xen/features.h>
 #include <xen/version.h>
-
-#define ABI_MAJOR 4U
-#define ABI_MINOR 17U
 
 static long copy_text(struct vcpu *v, uint64_t arg, const char *text, size_t size)
 {
@@ -48,7 +46,7 @@ long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg)
 {
     switch (cmd) {
     case XENVER_version:
-        return ABI_MAJOR << 16 | ABI_MINOR;
+        return XEN_ABI_VERSION;
     case XENVER_extraversion:
         return copy_text(v, arg, ".nether", sizeof(xen_extraversion_t));
     case XENVER_compile_info:
@@ -65,7 +63,7 @@ long xen_version_op(struct vcpu *v, unsigned cmd, uint64_t arg)
     case XENVER_pagesize:
         return PAGE_SIZE;
     case XENVER_guest_handle:
-        return guest_copy_out(v, arg, v->domain->handle, sizeof(v->domain->handle));
+        return guest_copy_out(v, arg, v->domain->config.handle, sizeof(xen_domain_handle_t));
     case XENVER_commandline:
         return v->domain->is_privileged ? copy_text(v, arg, boot_info.cmdline, sizeof(xen_commandline_t)) : -XEN_EPERM;
     case XENVER_build_id:

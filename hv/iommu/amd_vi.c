@@ -19,13 +19,11 @@
 #include <hv/boot.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 #include <hv/ioapic.h>
 #include <hv/lock.h>
 #include <hv/machine_map.h>
 #include <hv/pci.h>
 #include <hv/print.h>
-#include <hv/string.h>
 #include <hv/time.h>
 #include <hv/timer.h>
 
@@ -56,9 +54,7 @@
 #define COMMAND_INVALIDATE_PAGES (3UL << 60)
 #define COMMAND_INVALIDATE_INTERRUPTS (5UL << 60)
 #define COMMAND_INVALIDATE_ALL  (8UL << 60)
-#define PAGES_RANGE             (1UL << 0)
-#define PAGES_TABLES            (1UL << 1) /* PDE: cached table entries, too */
-#define PAGES_ALL               0x7ffffffffffff000UL
+#define ALL_PAGES 0x7ffffffffffff003UL /* every address; S: a range; PDE: cached table entries, too (2.4.3) */
 
 #define DEVICE_COUNT 65536U
 #define TABLE_ORDER  9U /* 65536 entries of 32 bytes: 2 MiB */
@@ -202,30 +198,14 @@ static void write_entry(uint16_t bdf, const struct domain *d)
     WRITE_ONCE(e->translation, translation);
 }
 
-/* 2^order pages at g: address bits below the size are ones, but for the highest one (48882, 2.4.3). */
-static void queue_invalidate_pages(uint64_t tag, gfn_t g, unsigned order)
-{
-    uint64_t address = PAGES_ALL | PAGES_RANGE;
-
-    if (order == 0) {
-        address = g.n << PAGE_SHIFT;
-    } else if (order < 51 - PAGE_SHIFT) {
-        uint64_t base = (g.n >> order << order) << PAGE_SHIFT;
-
-        address = base | (((1UL << (order - 1)) - 1) << PAGE_SHIFT) | PAGES_RANGE;
-    }
-    queue_all(COMMAND_INVALIDATE_PAGES | tag << 32, address | PAGES_TABLES);
-}
-
-void iommu_flush(struct domain *d, gfn_t g, unsigned order)
+void iommu_flush(struct domain *d)
 {
     if (iommu_count == 0) {
         return;
     }
-    spin_lock(&iommu_lock);
-    queue_invalidate_pages(domain_tag(d), g, order);
+    spin_guard(&iommu_lock);
+    queue_all(COMMAND_INVALIDATE_PAGES | domain_tag(d) << 32, ALL_PAGES);
     complete_all();
-    spin_unlock(&iommu_lock);
 }
 
 bool iommu_owns_device(uint16_t bdf)
@@ -243,7 +223,7 @@ int iommu_assign_all(struct domain *d)
     if (iommu_count == 0) {
         return -XEN_ENODEV;
     }
-    spin_lock(&iommu_lock);
+    spin_guard(&iommu_lock);
     d->p2m.has_iommu = true;
     for (unsigned bdf = 0; bdf < DEVICE_COUNT; bdf++) {
         if ((device_table[bdf].domain & DTE_TAG) == domain_tag(NULL) && !iommu_owns_device((uint16_t)bdf)) {
@@ -259,10 +239,9 @@ int iommu_assign_all(struct domain *d)
             queue_command(&iommus[i], COMMAND_INVALIDATE_DTE | bdf, 0);
             start_commands(&iommus[i]);
         }
-        queue_command(&iommus[i], COMMAND_INVALIDATE_PAGES, PAGES_ALL | PAGES_RANGE | PAGES_TABLES);
+        queue_command(&iommus[i], COMMAND_INVALIDATE_PAGES, ALL_PAGES);
     }
     complete_all();
-    spin_unlock(&iommu_lock);
     return 0;
 }
 
@@ -283,14 +262,13 @@ static void forget_interrupts(uint16_t bdf)
 
 static int remap(uint16_t bdf, uint8_t vector, uint32_t apic_id)
 {
-    spin_lock(&iommu_lock);
+    spin_guard(&iommu_lock);
 
     int rc = remap_set(&device_table[bdf].interrupts, vector, apic_id);
 
     if (rc > 0) {
         forget_interrupts(bdf);
     }
-    spin_unlock(&iommu_lock);
     return MIN(rc, 0);
 }
 
@@ -310,11 +288,10 @@ void iommu_remap_end(uint16_t bdf, uint8_t vector)
         return;
     }
     bdf = ivrs_requester(&ivrs, bdf);
-    spin_lock(&iommu_lock);
+    spin_guard(&iommu_lock);
     if (remap_clear(device_table[bdf].interrupts, vector)) {
         forget_interrupts(bdf);
     }
-    spin_unlock(&iommu_lock);
 }
 
 /* All IOMMUs share the tables, so they agree on the form of entries. IO-APICs are told apart by the ids that

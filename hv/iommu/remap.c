@@ -8,7 +8,6 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 
 /* Device table entry, bits 191:128. */
 #define DTE_VALID       (1UL << 0)

@@ -180,13 +180,3 @@ int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list args)
     }
     return (int)out.used;
 }
-
-int hv_snprintf(char *buf, size_t size, const char *fmt, ...)
-{
-    va_list args;
-
-    va_start(args, fmt);
-    int length = hv_vsnprintf(buf, size, fmt, args);
-    va_end(args);
-    return length;
-}

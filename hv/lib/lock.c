@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Ticket locks: who waits longest is next. That takes for granted that whoever waits also runs. In a virtual machine with more
- * processors than the real one has, each handing over would wait until the very next one is given a turn, with all
- * others using up theirs in waiting; there a lock goes to whoever sees it free. In a panic one CPU alone goes on, and
- * waits for none: who holds a lock has been stopped. Debug builds keep the ranks that each CPU holds and panic when a
- * lock is taken out of order, before two CPUs can meet in the wrong order for real.
+ * Ticket locks: who waits longest is next. That takes for granted that whoever waits also runs. In a virtual
+ * machine with more processors than the real one has, each handing over would wait until the very next one is
+ * given a turn, with all others using up theirs in waiting; there a lock goes to whoever sees it free. In a panic
+ * one CPU alone goes on, and waits for none: who holds a lock has been stopped. Debug builds keep the ranks that
+ * each CPU holds and panic when a lock is taken out of order, before two CPUs can meet in the wrong order for real.
  */
 #include <hv/arch/cpu.h>
 #include <hv/lock.h>
 #include <hv/print.h>
 
-#ifndef NDEBUG
 static void rank_check(const struct spinlock *lock, bool may_equal)
 {
     struct cpu *c = this_cpu();
 
-    for (unsigned i = 0; i < c->held_count && !panic_is_active(); i++) {
+    for (unsigned i = 0; IS_DEBUG && i < c->held_count && !panic_is_active(); i++) {
         if (c->held_ranks[i] > lock->rank || (c->held_ranks[i] == lock->rank && !may_equal)) {
             panic("lock: rank %u taken while holding rank %u", lock->rank, c->held_ranks[i]);
         }
@@ -26,6 +25,9 @@ static void rank_push(const struct spinlock *lock)
 {
     struct cpu *c = this_cpu();
 
+    if (!IS_DEBUG) {
+        return;
+    }
     if (c->held_count == sizeof(c->held_ranks)) {
         panic("lock: too many locks held");
     }
@@ -36,6 +38,9 @@ static void rank_pop(const struct spinlock *lock)
 {
     struct cpu *c = this_cpu();
 
+    if (!IS_DEBUG) {
+        return;
+    }
     for (unsigned i = c->held_count; i-- > 0;) {
         if (c->held_ranks[i] == lock->rank) {
             c->held_ranks[i] = c->held_ranks[--c->held_count];
@@ -45,7 +50,7 @@ static void rank_pop(const struct spinlock *lock)
     panic("lock: rank %u released but not held", lock->rank);
 }
 
-void lock_assert_held(const struct spinlock *lock)
+void lock_check_held(const struct spinlock *lock)
 {
     const struct cpu *c = this_cpu();
 
@@ -56,11 +61,6 @@ void lock_assert_held(const struct spinlock *lock)
     }
     panic("lock: rank %u is not held here", lock->rank);
 }
-#else
-#define rank_check(lock, may_equal) ((void)0)
-#define rank_push(lock)             ((void)0)
-#define rank_pop(lock)              ((void)0)
-#endif
 
 bool spin_is_unfair;
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages: formatted on the stack, marked as ours, written to the console as one piece. */
-#include <hv/arch/cpu.h>
 #include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/print.h>

@@ -62,15 +62,6 @@ size_t strlen(const char *s)
     return n;
 }
 
-int strcmp(const char *a, const char *b)
-{
-    while (*a && *a == *b) {
-        a++;
-        b++;
-    }
-    return (uint8_t)*a - (uint8_t)*b;
-}
-
 int strncmp(const char *a, const char *b, size_t size)
 {
     while (size > 0 && *a && *a == *b) {
@@ -79,5 +70,10 @@ int strncmp(const char *a, const char *b, size_t size)
         size--;
     }
     return size == 0 ? 0 : (uint8_t)*a - (uint8_t)*b;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, ~0UL);
 }
 #endif

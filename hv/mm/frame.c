@@ -18,6 +18,8 @@
 
 #define REFS_MAX 0x7fffffffU
 
+#define POISON   0xdd /* Debug: what a freed page of the hypervisor's is filled with until it is scrubbed */
+
 #define CLEAN_RESERVE (512UL << 20 >> PAGE_SHIFT) /* frames a node that idle CPUs keep ready */
 
 struct heap {
@@ -133,39 +135,18 @@ static void scrub(uint64_t index, unsigned order)
     }
 }
 
-#ifndef NDEBUG
-#define POISON 0xdd /* what a freed page of the hypervisor's is filled with until it is scrubbed */
-
 /* Clean memory is nobody's, so it is still zero. */
 static void check_clean(uint64_t index, unsigned order)
 {
     const uint64_t *words = mfn_to_virt(mfn(index));
 
-    for (uint64_t i = 0; order <= ORDER_2M && i < PAGE_SIZE / sizeof(*words) << order; i++) {
+    for (uint64_t i = 0; IS_DEBUG && order <= ORDER_2M && i < PAGE_SIZE / sizeof(*words) << order; i++) {
         if (words[i] != 0) {
             panic("heap: frame 0x%lx was written after it was freed: 0x%lx at 0x%lx",
                   index + i * sizeof(*words) / PAGE_SIZE, words[i], i * sizeof(*words) % PAGE_SIZE);
         }
     }
 }
-
-static void poison(uint64_t index, unsigned order)
-{
-    memset(mfn_to_virt(mfn(index)), POISON, PAGE_SIZE << order);
-}
-#else
-static void check_clean(uint64_t index, unsigned order)
-{
-    (void)index;
-    (void)order;
-}
-
-static void poison(uint64_t index, unsigned order)
-{
-    (void)index;
-    (void)order;
-}
-#endif
 
 static void mark(uint64_t index, unsigned order, enum frame_state state, uint16_t owner, uint32_t refs)
 {
@@ -264,9 +245,8 @@ static void give_back(uint64_t index, unsigned order, enum frame_contents conten
     struct heap *h = &heaps[node];
 
     mark(index, order, FRAME_FREE, 0, 0);
-    spin_lock(&h->lock);
+    spin_guard(&h->lock);
     block_free(h, index, order, node, contents);
-    spin_unlock(&h->lock);
 }
 
 void frame_add_range(mfn_t start, mfn_t end, unsigned node, enum frame_contents contents)
@@ -304,7 +284,9 @@ mfn_t frame_alloc_hv(unsigned order, unsigned node)
 void frame_free_hv(mfn_t m, unsigned order)
 {
     BUG_ON(frame_of(m)->state != FRAME_HV && frame_of(m)->state != FRAME_SHARED);
-    poison(m.n, order);
+    if (IS_DEBUG) {
+        memset(mfn_to_virt(m), POISON, PAGE_SIZE << order);
+    }
     give_back(m.n, order, FRAME_DIRTY);
 }
 
@@ -403,6 +385,16 @@ uint64_t frame_total_count(unsigned node)
         count += heaps[__builtin_ctz(left)].total_count;
     }
     return count;
+}
+
+uint32_t frame_nodes(void)
+{
+    uint32_t nodes = 0;
+
+    for (uint32_t left = nodes_with_memory; left != 0; left &= left - 1) {
+        nodes |= heaps[__builtin_ctz(left)].total_count != 0 ? left & -left : 0;
+    }
+    return nodes;
 }
 
 uint64_t frame_dirty_count(void)

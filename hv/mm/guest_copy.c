@@ -8,27 +8,10 @@
 
 #include <hv/vcpu.h>
 
-enum direction {
-    COPY_IN,
-    COPY_OUT,
-    COPY_CLEAR,
-};
-
-static void copy_chunk(char *guests, char *ours, size_t size, enum direction dir)
-{
-    if (dir == COPY_IN) {
-        memcpy(ours, guests, size);
-    } else if (dir == COPY_OUT) {
-        memcpy(guests, ours, size);
-    } else {
-        memset(guests, 0, size);
-    }
-}
-
 /* Copies at v's linear address, or at d's guest-physical one when v is NULL. Returns how many bytes
  * were copied before the first that could not be. */
-static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t address, size_t size,
-                   enum direction dir, unsigned access)
+static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t address, size_t size, bool is_out,
+                   unsigned access)
 {
     size_t done = 0;
 
@@ -39,9 +22,9 @@ static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t addres
 
         spin_lock(&d->p2m.lock);
         page = v != NULL ? guest_page_locked(v, address, access)
-                         : guest_frame_locked(d, gfn(address >> PAGE_SHIFT), dir != COPY_IN);
+                         : guest_frame_locked(d, gfn(address >> PAGE_SHIFT), is_out);
         if (page != NULL) {
-            copy_chunk(page + offset, ours, chunk, dir);
+            memcpy(is_out ? page + offset : ours, is_out ? ours : page + offset, chunk);
         }
         spin_unlock(&d->p2m.lock);
         if (page == NULL) {
@@ -49,41 +32,32 @@ static size_t copy(struct domain *d, struct vcpu *v, char *ours, uint64_t addres
         }
         done += chunk;
         address += chunk;
-        if (ours != NULL) {
-            ours += chunk;
-        }
+        ours += chunk;
     }
     return done;
 }
 
 int guest_copy_in(struct vcpu *v, void *dst, uint64_t linear, size_t size)
 {
-    return copy(v->domain, v, dst, linear, size, COPY_IN, WALK_READ) == size ? 0 : -XEN_EFAULT;
+    return copy(v->domain, v, dst, linear, size, false, WALK_READ) == size ? 0 : -XEN_EFAULT;
 }
 
 int guest_copy_out(struct vcpu *v, uint64_t linear, const void *src, size_t size)
 {
-    return copy(v->domain, v, (void *)src, linear, size, COPY_OUT, WALK_WRITE) == size
-               ? 0
-               : -XEN_EFAULT;
-}
-
-int guest_clear(struct vcpu *v, uint64_t linear, size_t size)
-{
-    return copy(v->domain, v, NULL, linear, size, COPY_CLEAR, WALK_WRITE) == size ? 0 : -XEN_EFAULT;
+    return copy(v->domain, v, (void *)src, linear, size, true, WALK_WRITE) == size ? 0 : -XEN_EFAULT;
 }
 
 size_t guest_fetch(struct vcpu *v, void *dst, uint64_t linear, size_t size)
 {
-    return copy(v->domain, v, dst, linear, size, COPY_IN, WALK_EXEC);
+    return copy(v->domain, v, dst, linear, size, false, WALK_EXEC);
 }
 
 int guest_copy_in_gpa(struct domain *d, void *dst, uint64_t gpa, size_t size)
 {
-    return copy(d, NULL, dst, gpa, size, COPY_IN, 0) == size ? 0 : -XEN_EFAULT;
+    return copy(d, NULL, dst, gpa, size, false, 0) == size ? 0 : -XEN_EFAULT;
 }
 
 int guest_copy_out_gpa(struct domain *d, uint64_t gpa, const void *src, size_t size)
 {
-    return copy(d, NULL, (void *)src, gpa, size, COPY_OUT, 0) == size ? 0 : -XEN_EFAULT;
+    return copy(d, NULL, (void *)src, gpa, size, true, 0) == size ? 0 : -XEN_EFAULT;
 }

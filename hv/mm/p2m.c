@@ -10,21 +10,13 @@
  */
 #include <hv/p2m.h>
 
+#include <hv/arch/x86.h>
 #include <hv/hypercall.h>
 #include <hv/iommu.h>
-#include <hv/print.h>
 
-#define PTE_P         (1UL << 0)
-#define PTE_W         (1UL << 1)
-#define PTE_U         (1UL << 2)
-#define PTE_A         (1UL << 5)
-#define PTE_D         (1UL << 6)
-#define PTE_PS        (1UL << 7)
-#define PTE_GRANT     (1UL << 8) /* the processor ignores G in nested tables */
-#define PTE_IR        (1UL << 61)
-#define PTE_IW        (1UL << 62)
-#define PTE_NX        (1UL << 63)
-#define PTE_ADDR_MASK 0x000ffffffffff000UL
+#define PTE_GRANT PTE_G /* which the processor ignores in nested tables */
+#define PTE_IR    (1UL << 61)
+#define PTE_IW    (1UL << 62)
 #define PTE_NEXT_LEVEL(level) ((uint64_t)(level) << 9)
 /* Not present. Not 0 either: QEMU's IOMMU refuses DMA at a 0 without an event. */
 #define PTE_HOLE PTE_NEXT_LEVEL(1)
@@ -65,7 +57,7 @@ static unsigned level_index(gfn_t g, unsigned level)
 
 static mfn_t pte_mfn(uint64_t pte)
 {
-    return mfn((pte & PTE_ADDR_MASK) >> PAGE_SHIFT);
+    return mfn((pte & PTE_ADDR) >> PAGE_SHIFT);
 }
 
 static bool pte_is_table(uint64_t pte, unsigned level)
@@ -243,27 +235,20 @@ struct p2m_entry p2m_lookup_locked(struct domain *d, gfn_t g)
 
 struct p2m_entry p2m_lookup(struct domain *d, gfn_t g)
 {
-    struct p2m_entry entry;
-
-    spin_lock(&d->p2m.lock);
-    entry = p2m_lookup_locked(d, g);
-    spin_unlock(&d->p2m.lock);
-    return entry;
+    spin_guard(&d->p2m.lock);
+    return p2m_lookup_locked(d, g);
 }
 
 mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
 {
     struct p2m_entry entry;
 
-    spin_lock(&d->p2m.lock);
+    spin_guard(&d->p2m.lock);
     entry = p2m_lookup_locked(d, g);
-    if ((entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W))) {
-        entry.mfn = MFN_NONE;
+    if (mfn_is_none(entry.mfn) || (entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W))) {
+        return MFN_NONE;
     }
-    if (!mfn_is_none(entry.mfn)) {
-        frame_ref(entry.mfn);
-    }
-    spin_unlock(&d->p2m.lock);
+    frame_ref(entry.mfn);
     return entry.mfn;
 }
 
@@ -361,9 +346,8 @@ int p2m_map(struct domain *d, gfn_t g, mfn_t m, unsigned order, unsigned flags)
     if (level == 1) {
         put_block(pte_mfn(old), order);
     } else {
-        spin_lock(&p->lock);
+        spin_guard(&p->lock);
         free_empty(p, old);
-        spin_unlock(&p->lock);
     }
     return 0;
 }
@@ -442,41 +426,38 @@ int p2m_grant_map(struct domain *d, gfn_t g, mfn_t m, bool is_writable)
 {
     struct p2m *p = &d->p2m;
     uint64_t *slot;
-    int rc = 0;
 
     if (g.n >= GFN_LIMIT) {
         return -XEN_EINVAL;
     }
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     if (!mfn_is_none(p2m_lookup_locked(d, g).mfn)) {
-        rc = -XEN_EEXIST;
-    } else if ((slot = slot_make(p, g, 1)) == NULL) {
-        rc = -XEN_ENOMEM;
-    } else {
-        set_entry(p, slot, make_leaf(m, 1, P2M_GRANT | (is_writable ? P2M_W : 0)));
+        return -XEN_EEXIST;
     }
-    spin_unlock(&p->lock);
-    return rc;
+    slot = slot_make(p, g, 1);
+    if (slot == NULL) {
+        return -XEN_ENOMEM;
+    }
+    set_entry(p, slot, make_leaf(m, 1, P2M_GRANT | (is_writable ? P2M_W : 0)));
+    return 0;
 }
 
 int p2m_grant_unmap(struct domain *d, gfn_t g, mfn_t m)
 {
     struct p2m *p = &d->p2m;
-    int rc = -XEN_ENOENT;
     unsigned level;
     uint64_t *slot;
 
     if (g.n >= GFN_LIMIT) {
-        return rc;
+        return -XEN_ENOENT;
     }
-    spin_lock(&p->lock);
+    spin_guard(&p->lock);
     slot = slot_find(p, g, &level);
-    if (level == 1 && (*slot & PTE_P) && (*slot & PTE_GRANT) && pte_mfn(*slot).n == m.n) {
-        set_entry(p, slot, PTE_HOLE);
-        rc = 0;
+    if (level != 1 || !(*slot & PTE_P) || !(*slot & PTE_GRANT) || pte_mfn(*slot).n != m.n) {
+        return -XEN_ENOENT;
     }
-    spin_unlock(&p->lock);
-    return rc;
+    set_entry(p, slot, PTE_HOLE);
+    return 0;
 }
 
 void p2m_flush(struct domain *d)
@@ -491,7 +472,7 @@ void p2m_flush(struct domain *d)
         vcpu_wait_flushed(v, gen);
     }
     if (d->p2m.has_iommu) {
-        iommu_flush(d, gfn(0), 64);
+        iommu_flush(d);
     }
 }
 

@@ -6,22 +6,17 @@
  */
 #include <hv/arch/context.h>
 
-
 #include "svm.h"
 
-#define EFER_ALLOWED   (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
 #define CR0_ALLOWED    0xe005003fUL
 #define CR4_ALLOWED    0x00770fffUL /* to OSXMMEXCPT, UMIP, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE */
 #define RFLAGS_ALLOWED 0x003f7fd7UL
 #define MXCSR_ALLOWED  0x0000ffffU
 #define SEG_ATTR_ALL   0x0fffU
 
-#define FXSAVE_SIZE         512U
-#define FXSAVE_MXCSR        24U
-#define XSAVE_HEADER_SIZE   64U
-#define XSTATE_LEGACY       3UL /* x87 and SSE */
-
-#define MTRR_DEF_TYPE 0x806UL /* enabled, write-back: as svm/exit_msr.c says */
+#define FXSAVE_SIZE       512U
+#define XSAVE_HEADER_SIZE 64U
+#define XSTATE_LEGACY     (XCR0_X87 | XCR0_SSE)
 
 uint32_t arch_cpu_signature(void)
 {
@@ -255,7 +250,7 @@ void arch_vcpu_set_tsc_offset(struct vcpu *v)
 uint32_t arch_vcpu_save_mtrr(struct vcpu *v, uint64_t now_tsc, void *body)
 {
     *(struct hvm_hw_mtrr *)body =
-        (struct hvm_hw_mtrr){.msr_pat_cr = v->arch.vmcb->g_pat, .msr_mtrr_def_type = MTRR_DEF_TYPE};
+        (struct hvm_hw_mtrr){.msr_pat_cr = v->arch.vmcb->g_pat, .msr_mtrr_def_type = MTRR_WRITE_BACK};
     return sizeof(struct hvm_hw_mtrr);
 }
 

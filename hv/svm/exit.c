@@ -5,7 +5,6 @@
  */
 #include <hv/decode.h>
 #include <hv/guest_copy.h>
-#include <hv/print.h>
 #include <hv/trace.h>
 #include <hv/vlapic.h>
 
@@ -63,20 +62,13 @@ static void exit_exception(struct vcpu *v, unsigned vector)
     arch_inject_exception(v, vector, has_error, has_error ? (uint32_t)vmcb->exit_info1 : 0);
 }
 
-static void exit_invalid(struct vcpu *v)
+static void exit_crash(struct vcpu *v, const char *why)
 {
     struct vmcb *vmcb = v->arch.vmcb;
 
-    domain_crash(v->domain, "d%uv%u: VMRUN refused the state: cr0 %lx cr4 %lx efer %lx rip %lx inj %lx",
-                 v->domain->domid, v->id, vmcb->cr0, vmcb->cr4, vmcb->efer, vmcb->rip, vmcb->event_inj);
-}
-
-static void exit_unexpected(struct vcpu *v)
-{
-    struct vmcb *vmcb = v->arch.vmcb;
-
-    domain_crash(v->domain, "d%uv%u: unexpected #VMEXIT %lx (info %lx %lx) at %lx", v->domain->domid, v->id,
-                 vmcb->exit_code, vmcb->exit_info1, vmcb->exit_info2, vmcb->rip);
+    domain_crash(v->domain, "d%uv%u: %s: #VMEXIT %lx (info %lx %lx) at %lx, cr0 %lx cr4 %lx efer %lx inj %lx",
+                 v->domain->domid, v->id, why, vmcb->exit_code, vmcb->exit_info1, vmcb->exit_info2, vmcb->rip,
+                 vmcb->cr0, vmcb->cr4, vmcb->efer, vmcb->event_inj);
 }
 
 void svm_handle_exit(struct vcpu *v)
@@ -135,7 +127,7 @@ void svm_handle_exit(struct vcpu *v)
         return;
     case VMEXIT_INVALID:
     case (uint32_t)VMEXIT_INVALID: /* QEMU writes the low half alone */
-        exit_invalid(v);
+        exit_crash(v, "VMRUN refused the state");
         return;
     default:
         /* SVM instructions, MONITOR, MWAIT, RDTSCP, ICEBP, RDPRU: not in the CPUID. */
@@ -143,6 +135,6 @@ void svm_handle_exit(struct vcpu *v)
             arch_inject_exception(v, EXC_UD, false, 0);
             return;
         }
-        exit_unexpected(v); /* task switches, INIT: not offered */
+        exit_crash(v, "unexpected"); /* task switches, INIT: not offered */
     }
 }

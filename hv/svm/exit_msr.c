@@ -3,14 +3,12 @@
  * RDMSR and WRMSR. Every MSR a guest may touch stands in one table; what is not there raises #GP. The
  * MSRs that VMLOAD/VMSAVE switch never come here (svm/io_policy.c lets them through).
  */
+#include <hv/arch/apic.h>
 #include <hv/cpuid_policy.h>
-#include <hv/print.h>
 #include <hv/vlapic.h>
 
 #include "svm.h"
 
-#define MSR_X2APIC_FIRST 0x800U
-#define MSR_X2APIC_LAST  0x8ffU
 #define XEN_HYPERCALL_MSR 0x40000000U
 
 /* One MSR, or a row of them: both functions return false for #GP. */
@@ -50,10 +48,9 @@ static bool read_efer(struct vcpu *v, uint32_t msr, uint64_t *value)
 static bool write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     struct vmcb *vmcb = v->arch.vmcb;
-    const uint64_t allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR;
 
     /* LME may not change while paging is on; LMA is the processor's (APM vol. 2, 3.1.7). */
-    if ((value & ~allowed) || (((value ^ vmcb->efer) & EFER_LME) && (vmcb->cr0 & CR0_PG))) {
+    if ((value & ~EFER_ALLOWED) || (((value ^ vmcb->efer) & EFER_LME) && (vmcb->cr0 & CR0_PG))) {
         return false;
     }
     vmcb->efer = (value & ~EFER_LMA) | (vmcb->efer & EFER_LMA) | EFER_SVME;
@@ -108,7 +105,6 @@ static bool read_patch_level(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 #define TSC_AT_P0_FREQUENCY (1UL << 24) /* HWCR.TscFreqSel */
 #define CF8_EXT_CFG         (1UL << 46) /* NB_CFG.EnableCf8ExtCfg, as Linux sets it */
-#define MTRR_WRITE_BACK     0x806UL     /* enabled, for all memory */
 
 /* Sorted by number. MTRRs: no variable or fixed ranges (guest-abi 2.2); what the guest writes is not kept: memory
  * types come from the host's MTRRs and the guest's PAT. */

@@ -5,18 +5,11 @@
  * everything that a guest could reach is saved whatever its XCR0 says: disabled components keep
  * their contents. PKRU is one of them: it is not offered, but a guest that sets CR4.PKE reaches it.
  */
-
 #include "svm.h"
-
-#define XCR0_X87 (1UL << 0)
-#define XCR0_SSE (1UL << 1)
-#define XCR0_AVX (1UL << 2)
-#define XCR0_PKRU (1UL << 9)
 
 #define CPUID_KEEPS_POINTERS (1u << 2) /* 8000_0008 EBX: RstrFpErrPtrs */
 
-#define FXSAVE_FCW   0
-#define FXSAVE_MXCSR 24
+#define FXSAVE_FCW 0
 
 static uint64_t host_xcr0; /* what is switched; 0: no XSAVE */
 static bool keeps_pointers; /* of x87 */

@@ -5,7 +5,6 @@
  * without an exit; at the next exit we see whether it did. One at a time: the vLAPIC's highest, whose EOI makes the
  * guest exit, then the callback vector.
  */
-#include <hv/print.h>
 #include <hv/trace.h>
 #include <hv/vlapic.h>
 #include <xen/sched.h>

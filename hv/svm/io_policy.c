@@ -5,6 +5,7 @@
  * hypervisor. A set bit in a map means: trap.
  */
 #include <hv/acpi.h>
+#include <hv/arch/svm_host.h>
 #include <hv/console.h>
 #include <hv/print.h>
 #include <hv/vpci.h>
@@ -12,9 +13,7 @@
 
 #include "svm.h"
 
-#define IOPM_ORDER  2U /* 12 KiB used */
 #define IOPM_BYTES  (3 * PAGE_SIZE)
-#define MSRPM_ORDER 1U
 #define MSRPM_BYTES (2 * PAGE_SIZE)
 
 #define PORT_PIT_CHANNEL2 0x42
@@ -24,9 +23,9 @@
 
 uint8_t *svm_default_iopm, *svm_default_msrpm;
 
-static uint8_t *map_alloc(unsigned order, size_t bytes)
+static uint8_t *map_alloc(size_t bytes)
 {
-    mfn_t m = frame_alloc_hv(order, NODE_ANY);
+    mfn_t m = frame_alloc_hv(order_of(bytes), NODE_ANY);
     uint8_t *map;
 
     if (mfn_is_none(m)) {
@@ -68,8 +67,8 @@ static const uint32_t switched_msrs[] = {
 
 void svm_maps_init(void)
 {
-    svm_default_iopm = map_alloc(IOPM_ORDER, IOPM_BYTES);
-    svm_default_msrpm = map_alloc(MSRPM_ORDER, MSRPM_BYTES);
+    svm_default_iopm = map_alloc(IOPM_BYTES);
+    svm_default_msrpm = map_alloc(MSRPM_BYTES);
     if (svm_default_iopm == NULL || svm_default_msrpm == NULL) {
         halt_with_message("no memory for the SVM permission maps");
     }
@@ -99,7 +98,7 @@ static bool is_trapped(uint32_t port)
 
 int svm_maps_init_hardware_domain(struct domain *d)
 {
-    uint8_t *map = map_alloc(IOPM_ORDER, IOPM_BYTES);
+    uint8_t *map = map_alloc(IOPM_BYTES);
 
     if (map == NULL) {
         return -XEN_ENOMEM;

@@ -6,7 +6,6 @@
  */
 #include <hv/arch/cpu.h>
 #include <hv/arch/layout.h>
-#include <hv/arch/svm_host.h>
 #include <hv/arch/x86.h>
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -93,29 +92,22 @@ static void idle(struct cpu *c)
     }
 }
 
-#ifndef NDEBUG
 #define STACK_RESERVE 1024U
 
-/* At the door nothing is held, and the end of the stack was never reached: it is zero from the start. */
+/* Debug: at the door nothing is held, and the end of the stack was never reached: it is zero from the start. */
 static void check_door(const struct cpu *c)
 {
     const uint64_t *end = (const uint64_t *)((const char *)c + STACK_LOWEST);
 
-    for (unsigned i = 0; i < c->held_count; i++) {
+    for (unsigned i = 0; IS_DEBUG && i < c->held_count; i++) {
         panic("door: a lock of rank %u is still held", c->held_ranks[i]);
     }
-    for (unsigned i = 0; i < STACK_RESERVE / sizeof(*end); i++) {
+    for (unsigned i = 0; IS_DEBUG && i < STACK_RESERVE / sizeof(*end); i++) {
         if (end[i] != 0) {
             panic("door: the stack was used up to its last %u bytes", STACK_RESERVE);
         }
     }
 }
-#else
-static void check_door(const struct cpu *c)
-{
-    (void)c;
-}
-#endif
 
 /* Does the work that waits and returns the vCPU to enter. */
 static struct vcpu *pass_door(struct cpu *c)

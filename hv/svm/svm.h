@@ -17,6 +17,12 @@ struct svm_features {
 
 extern struct svm_features svm_features;
 
+/* What guests may have in EFER, and what they find in MTRRdefType: enabled, write-back for all memory. */
+#define EFER_ALLOWED    (EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE | EFER_FFXSR)
+#define MTRR_WRITE_BACK 0x806UL
+
+#define FXSAVE_MXCSR 24U /* where MXCSR is in an FXSAVE area */
+
 /* Per-CPU SVM state. */
 struct svm_cpu {
     mfn_t host_save;
@@ -64,9 +70,6 @@ unsigned svm_insn_length(struct vcpu *v, unsigned usual);
 
 /* io_policy.c: the I/O and MSR permission maps. */
 extern uint8_t *svm_default_iopm, *svm_default_msrpm;
-void svm_maps_init(void);
-/* Lets the hardware domain reach all ports but those that are trapped; sets d->io_bitmap. */
-int svm_maps_init_hardware_domain(struct domain *d);
 
 /* A trapped port access of 1, 2 or 4 bytes. */
 uint32_t svm_port_read(struct vcpu *v, uint16_t port, unsigned size);

@@ -52,7 +52,6 @@ static void clear_state(struct vmcb *vmcb, uint16_t code_attr, uint16_t data_att
 int arch_vcpu_init(struct vcpu *v)
 {
     struct vmcb *vmcb = page_alloc();
-    int rc;
 
     if (vmcb == NULL) {
         return -XEN_ENOMEM;
@@ -71,13 +70,7 @@ int arch_vcpu_init(struct vcpu *v)
     vmcb->np_cr3 = v->domain->p2m.root.n << PAGE_SHIFT;
     vmcb->g_pat = PAT_RESET;
     clear_state(vmcb, ATTR_CODE16, ATTR_DATA16, 0xffff);
-
-    rc = fpu_init_vcpu(v);
-    if (rc != 0) {
-        page_free(vmcb);
-        v->arch.vmcb = NULL;
-    }
-    return rc;
+    return fpu_init_vcpu(v);
 }
 
 void arch_vcpu_free(struct vcpu *v)

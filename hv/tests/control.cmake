@@ -6,7 +6,6 @@ if(BUILD_TESTING)
         hypercall/control.c
         hypercall/cpu_policy.c
         hypercall/domctl.c
-        hypercall/domctl_cpu_policy.c
         hypercall/domctl_domain.c
         hypercall/domctl_memory.c
         hypercall/domctl_time.c
@@ -15,7 +14,6 @@ if(BUILD_TESTING)
         hypercall/sysctl.c
         hypercall/sysctl_console.c
         hypercall/sysctl_counters.c
-        hypercall/sysctl_cpu_policy.c
         hypercall/sysctl_domains.c
         hypercall/sysctl_host.c
         hypercall/sysctl_sched.c

@@ -7,7 +7,7 @@
 #include <hv/hypercall.h>
 #include <hv/pci.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 struct acpi_info acpi_info;
 

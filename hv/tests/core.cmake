@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unit tests of domains and what they share: the same files as in the image, compiled for the host with
-# sanitizers, on the fake machine of hv/host/.
+# sanitizers, on the fake machine of tests/host/.
 if(BUILD_TESTING)
     set(HV_HOSTED
         boot/options.c
@@ -12,6 +12,7 @@ if(BUILD_TESTING)
         core/evtchn.c
         core/evtchn_2l.c
         core/evtchn_fifo.c
+        core/evtchn_send.c
         core/grant.c
         core/grant_copy.c
         core/grant_map.c
@@ -21,9 +22,6 @@ if(BUILD_TESTING)
         core/timer.c
         core/trace.c
         core/vcpu.c
-        host/fake.c
-        host/fake_hypercall.c
-        host/fake_vcpu.c
         hypercall/domctl_hvmcontext.c
         hypercall/event_channel_op.c
         hypercall/grant_table_op.c
@@ -47,6 +45,9 @@ if(BUILD_TESTING)
         svm/exit_misc.c
         svm/exit_npf.c
         svm/inject.c
+        tests/host/fake.c
+        tests/host/fake_hypercall.c
+        tests/host/fake_vcpu.c
         vdev/decode.c
         vdev/emulate.c
         vdev/mmio.c

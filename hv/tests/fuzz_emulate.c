@@ -33,8 +33,6 @@ static struct domain *start(void)
 
 static void stop(struct domain *d)
 {
-    vioapic_free(d);
-    mmio_free_domain(d);
     vlapic_free(d->vcpus[0]);
     vlapic_free(d->vcpus[1]);
 }

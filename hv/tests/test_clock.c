@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 TestSuite(clock, .init = fake_host_init);
 

@@ -70,7 +70,7 @@ static void stop(void)
     for (unsigned n = 0; n < d->max_vcpus; n++) {
         vlapic_free(d->vcpus[n]);
     }
-    cpuid_policy_free_domain(d);
+    page_free(d->cpuid);
 }
 
 static struct cpuid_regs query(unsigned vcpu, uint32_t leaf, uint32_t subleaf)
@@ -173,7 +173,7 @@ Test(cpuid_policy, invariant_tsc_is_for_the_hardware_domain)
     start(1, true);
     cr_expect_not(has(d, F(ITSC)));
 
-    cpuid_policy_free_domain(d);
+    page_free(d->cpuid);
     d->is_hardware = true;
     cr_assert_eq(cpuid_policy_init_domain(d), 0);
     cr_expect(has(d, F(ITSC)));

@@ -71,7 +71,6 @@ static void start(void)
 
 static void stop(void)
 {
-    mmio_free_domain(d);
     vlapic_free(v);
 }
 

@@ -6,7 +6,7 @@
 
 #include <hv/frame.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 #include "iommu/event_log.h"
 
 #define WRITE      (1UL << 53)

@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 
 #include "core/evtchn_ports.h"
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #include <xen/sched.h>
 

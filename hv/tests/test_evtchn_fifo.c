@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 
 #include "core/evtchn_ports.h"
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define PENDING (1u << EVTCHN_FIFO_PENDING)
 #define MASKED  (1u << EVTCHN_FIFO_MASKED)

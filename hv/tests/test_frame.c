@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <string.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define NODE_FRAMES 4096UL /* RAM of each of the three nodes: 16 MiB */
 #define NODE(m)     (frame_of(m)->node)

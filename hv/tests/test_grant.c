@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 
 #include "core/grant_entries.h"
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define GRANTED_GFN 40UL
 #define SCRATCH(n)  ((FAKE_GUEST_PAGES + 100 + (n)) << PAGE_SHIFT) /* holes of b */

@@ -6,7 +6,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 #include "svm/vmcb.h"
 
 static struct domain *a;
@@ -33,9 +33,9 @@ Test(guest_copy, every_direction_crosses_pages)
     cr_assert_eq(guest_copy_out(v, address, out, sizeof(out)), 0);
     cr_assert_eq(guest_copy_in(v, in, address, sizeof(in)), 0);
     cr_assert_arr_eq(in, out, sizeof(in));
-    cr_assert_eq(guest_clear(v, address, sizeof(out)), 0);
+    memset(in, 0, sizeof(in));
     cr_assert_eq(guest_copy_in_gpa(a, in, address, sizeof(in)), 0);
-    cr_assert(in[0] == 0 && in[sizeof(in) - 1] == 0);
+    cr_assert_arr_eq(in, out, sizeof(in));
     cr_assert_eq(guest_copy_out_gpa(a, (FAKE_GUEST_PAGES - 1) << PAGE_SHIFT, out, sizeof(out)),
                  -XEN_EFAULT);
 }

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define ARG  0x3000UL
 #define LIST 0x3800UL

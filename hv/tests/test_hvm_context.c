@@ -8,7 +8,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 #include <hv/arch/x86.h>
 #include <hv/vlapic.h>
 

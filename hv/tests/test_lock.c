@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 #include <signal.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 static struct spinlock domain = SPINLOCK_INIT(LOCK_RANK_DOMAIN), p2m = SPINLOCK_INIT(LOCK_RANK_P2M),
                        other_p2m = SPINLOCK_INIT(LOCK_RANK_P2M);

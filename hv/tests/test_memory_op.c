@@ -6,7 +6,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define ARG  0x3000UL /* where d's arguments lie */
 #define FREE 0x1000UL /* the first gfn of a large hole, a multiple of 2 MiB */

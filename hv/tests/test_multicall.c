@@ -5,7 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "control_fakes.h"
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define LIST 0x1000UL
 

@@ -6,7 +6,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define ARG 0x3000UL
 

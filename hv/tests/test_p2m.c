@@ -6,7 +6,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define GIB(n)    gfn((uint64_t)(n) << ORDER_1G)
 #define GFN_LIMIT (1UL << 36)

@@ -4,7 +4,7 @@
 
 #include <hv/frame.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 #include "iommu/remap.h"
 
 #define INT_CTL(quad)   ((quad) >> 60 & 3)

@@ -5,7 +5,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 TestSuite(restart, .init = fake_host_init);
 

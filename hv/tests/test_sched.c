@@ -8,7 +8,7 @@
 
 #include <criterion/criterion.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define MS 1000000UL
 

@@ -4,7 +4,7 @@
 
 #include <hv/arch/x86.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 #include "svm/svm.h"
 
 #define PORT  0x1234U

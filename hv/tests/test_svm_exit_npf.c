@@ -5,7 +5,7 @@
 #include <hv/arch/x86.h>
 #include <hv/p2m.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 #include "svm/svm.h"
 
 #define PRESENT  1UL

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "control_fakes.h"
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define OP     0x1000UL
 #define BUFFER 0x3000UL

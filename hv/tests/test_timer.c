@@ -8,7 +8,7 @@
 #include <threads.h>
 #include <unistd.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 static struct timer timer;
 static unsigned fired;

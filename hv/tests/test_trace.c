@@ -11,7 +11,7 @@
 #include <string.h>
 #include <xen/memory.h>
 
-#include "host/fake.h"
+#include "tests/host/fake.h"
 
 #define RING_BYTES (PAGE_SIZE - sizeof(struct t_buf))
 #define EVENT      TRC_SCHED_WAKE

@@ -27,9 +27,13 @@ static struct domain domain;
 static struct vcpu vcpus[8];
 static struct vcpu_info vcpu_infos[8];
 static struct timer *timers[FAKE_MAX_TIMERS];
+static void *allocations[64]; /* of the present domain and what it has */
 
 struct domain *fake_domain(unsigned vcpu_count)
 {
+    for (unsigned n = 0; n < ARRAY_SIZE(allocations); n++) {
+        page_free(allocations[n]);
+    }
     memset(&fake, 0, sizeof(fake));
     memset(&domain, 0, sizeof(domain));
     memset(vcpus, 0, sizeof(vcpus));
@@ -55,6 +59,17 @@ struct domain *fake_domain(unsigned vcpu_count)
 
 /* --- Memory, locks, messages --------------------------------------------------------------- */
 
+/* The place of an allocation, or of none. */
+static void **place_of(void *p)
+{
+    for (unsigned n = 0; n < ARRAY_SIZE(allocations); n++) {
+        if (allocations[n] == p) {
+            return &allocations[n];
+        }
+    }
+    abort();
+}
+
 mfn_t frame_alloc_hv(unsigned order, unsigned node)
 {
     void *p = fake.no_memory ? NULL : aligned_alloc(PAGE_SIZE, PAGE_SIZE << order);
@@ -64,13 +79,14 @@ mfn_t frame_alloc_hv(unsigned order, unsigned node)
         return MFN_NONE;
     }
     memset(p, 0, PAGE_SIZE << order);
+    *place_of(NULL) = p;
     return mfn((uint64_t)p >> PAGE_SHIFT);
 }
 
 void frame_free_hv(mfn_t m, unsigned order)
 {
     (void)order;
-    free(mfn_to_virt(m));
+    page_free(mfn_to_virt(m));
 }
 
 void *page_alloc(void)
@@ -82,6 +98,7 @@ void *page_alloc(void)
 
 void page_free(void *page)
 {
+    *place_of(page) = NULL;
     free(page);
 }
 
@@ -100,7 +117,7 @@ void spin_init(struct spinlock *lock, enum lock_rank rank)
     *lock = (struct spinlock){.rank = rank};
 }
 
-void lock_assert_held(const struct spinlock *lock)
+void lock_check_held(const struct spinlock *lock)
 {
     if (lock->next == lock->serving) {
         abort();

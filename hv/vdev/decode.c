@@ -140,7 +140,7 @@ static int64_t next_field(struct cursor *c, unsigned size)
     for (unsigned i = 0; i < size; i++) {
         value |= (uint64_t)next_byte(c) << (8 * i);
     }
-    return size == 0 || size == 8 ? (int64_t)value : (int64_t)(value << (64 - 8 * size)) >> (64 - 8 * size);
+    return size == 0 ? 0 : sign_extend(value, size);
 }
 
 /* --- Prefixes (APM vol. 3, 1.2) ----------------------------------------------------------- */

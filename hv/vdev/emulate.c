@@ -35,13 +35,6 @@ struct emulation {
     uint64_t *gprs;
 };
 
-static uint64_t sign_extend(uint64_t value, unsigned size)
-{
-    unsigned shift = 64 - 8 * size;
-
-    return (uint64_t)((int64_t)(value << shift) >> shift);
-}
-
 /* --- Registers ---------------------------------------------------------------------------- */
 
 /* Without REX, byte registers 4-7 are AH, CH, DH, BH. */
@@ -229,7 +222,7 @@ static void load(struct emulation *e, const struct operand *o)
     bool is_written = true;
 
     if (e->insn.op == DECODE_MOVSX) {
-        value = sign_extend(value, e->insn.memory_size);
+        value = (uint64_t)sign_extend(value, e->insn.memory_size);
     } else if (e->insn.op <= DECODE_TEST) {
         value = compute(e, read_register(e, reg, size), value, &is_written);
     }

@@ -62,18 +62,16 @@ static int insert(struct mmio_regions *m, const struct mmio_region *region)
     return 0;
 }
 
+/* With the first region: before d runs, or under its VPCI lock. */
 static int create_table(struct domain *d)
 {
-    struct mmio_regions *m = page_alloc(), *none = NULL;
+    struct mmio_regions *m = page_alloc();
 
     if (m == NULL) {
         return -XEN_ENOMEM;
     }
     spin_init(&m->lock, LOCK_RANK_MMIO);
-    if (!__atomic_compare_exchange_n(&d->mmio, &none, m, false, __ATOMIC_ACQ_REL,
-                                     __ATOMIC_ACQUIRE)) {
-        page_free(m); /* another CPU was first */
-    }
+    __atomic_store_n(&d->mmio, m, __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -88,10 +86,8 @@ int mmio_register(struct domain *d, gfn_t start, gfn_t end, const struct mmio_op
     if (start.n >= end.n) {
         return -XEN_EINVAL;
     }
-    spin_lock(&d->mmio->lock);
-    rc = insert(d->mmio, &region);
-    spin_unlock(&d->mmio->lock);
-    return rc;
+    spin_guard(&d->mmio->lock);
+    return insert(d->mmio, &region);
 }
 
 void mmio_unregister(struct domain *d, gfn_t start)
@@ -102,39 +98,30 @@ void mmio_unregister(struct domain *d, gfn_t start)
     if (m == NULL) {
         return;
     }
-    spin_lock(&m->lock);
+    spin_guard(&m->lock);
     at = first_above(m, start.n);
     if (at < m->count && m->regions[at].start == start.n) {
         m->count--;
         memmove(&m->regions[at], &m->regions[at + 1], (m->count - at) * sizeof(m->regions[0]));
     }
-    spin_unlock(&m->lock);
-}
-
-void mmio_free_domain(struct domain *d)
-{
-    page_free(d->mmio);
-    d->mmio = NULL;
 }
 
 static bool find(struct domain *d, uint64_t gpa, struct mmio_region *region)
 {
     struct mmio_regions *m = d->mmio;
     uint64_t frame = gpa >> PAGE_SHIFT;
-    bool is_found = false;
     unsigned at;
 
     if (m == NULL) {
         return false;
     }
-    spin_lock(&m->lock);
+    spin_guard(&m->lock);
     at = first_above(m, frame);
-    if (at < m->count && m->regions[at].start <= frame) {
-        *region = m->regions[at];
-        is_found = true;
+    if (at == m->count || m->regions[at].start > frame) {
+        return false;
     }
-    spin_unlock(&m->lock);
-    return is_found;
+    *region = m->regions[at];
+    return true;
 }
 
 /* --- The xAPIC page of the vCPU that looks ------------------------------------------------- */

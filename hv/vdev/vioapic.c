@@ -13,7 +13,6 @@
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 #include <hv/ioapic.h>
 #include <hv/iommu.h>
 #include <hv/irq.h>
@@ -32,14 +31,7 @@
 #define INDEX_ARB     0x02U
 #define INDEX_ENTRY   0x10U
 
-/* Redirection entry. */
-#define RTE_VECTOR     0x000000ffUL
-#define RTE_LOGICAL    (1UL << 11)
-#define RTE_ACTIVE_LOW (1UL << 13)
-#define RTE_REMOTE_IRR (1UL << 14)
-#define RTE_LEVEL      (1UL << 15)
-#define RTE_MASKED     (1UL << 16)
-/* Bits a guest writes; delivery status and remote IRR are the device's. */
+/* Bits of an entry that a guest writes; delivery status and remote IRR are the device's. */
 #define RTE_WRITABLE_LOW 0x0001afffUL
 
 #define MAX_CHIPS 16U
@@ -67,7 +59,6 @@ struct vioapic_pin {
 struct vioapic_chip {
     struct ioapic_info info;
     uint32_t select;
-    unsigned order; /* of this allocation */
     struct vioapic *owner;
     struct vioapic_pin pins[];
 };
@@ -196,11 +187,9 @@ static void take_interrupt(struct vioapic_pin *pin)
 static void pin_fired(void *data)
 {
     struct vioapic_pin *pin = data;
-    struct vioapic *io = pin->domain->vioapic;
 
-    spin_lock(&io->lock);
+    spin_guard(&pin->domain->vioapic->lock);
     take_interrupt(pin);
-    spin_unlock(&io->lock);
 }
 
 /* The line may fire again, unless that is all it does. */
@@ -244,11 +233,10 @@ void vioapic_eoi(struct domain *d, uint8_t vector)
 {
     struct vioapic *io = d->vioapic;
 
-    spin_lock(&io->lock);
+    spin_guard(&io->lock);
     for (unsigned n = 0; n < io->chip_count; n++) {
         chip_eoi(io->chips[n], vector);
     }
-    spin_unlock(&io->lock);
 }
 
 /* --- Registers ---------------------------------------------------------------------------- */
@@ -300,28 +288,23 @@ static void write_window(struct vioapic_chip *chip, uint32_t value)
 static uint64_t chip_read(struct vcpu *v, void *data, uint64_t gpa, unsigned size)
 {
     struct vioapic_chip *chip = data;
-    uint32_t value = ~0U;
 
-    spin_lock(&chip->owner->lock);
+    spin_guard(&chip->owner->lock);
     switch (gpa & 0xff) {
     case REG_SELECT:
-        value = chip->select;
-        break;
+        return chip->select;
     case REG_WINDOW:
-        value = read_window(chip);
-        break;
+        return read_window(chip);
     default:
-        break;
+        return ~0U;
     }
-    spin_unlock(&chip->owner->lock);
-    return value;
 }
 
 static void chip_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, uint64_t value)
 {
     struct vioapic_chip *chip = data;
 
-    spin_lock(&chip->owner->lock);
+    spin_guard(&chip->owner->lock);
     switch (gpa & 0xff) {
     case REG_SELECT:
         chip->select = value & 0xff;
@@ -335,7 +318,6 @@ static void chip_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size, 
     default:
         break;
     }
-    spin_unlock(&chip->owner->lock);
 }
 
 static const struct mmio_ops chip_ops = {chip_read, chip_write};
@@ -363,9 +345,8 @@ static int create_chip(struct domain *d, const struct ioapic_info *info)
 {
     struct vioapic *io = d->vioapic;
     unsigned pin_count = MIN(info->pin_count, MAX_PINS);
-    unsigned order =
-        order_of(sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin));
-    mfn_t m = frame_alloc_hv(order, NODE_ANY);
+    size_t size = sizeof(struct vioapic_chip) + pin_count * sizeof(struct vioapic_pin);
+    mfn_t m = frame_alloc_hv(order_of(size), NODE_ANY);
     struct vioapic_chip *chip;
 
     if (mfn_is_none(m)) {
@@ -374,7 +355,6 @@ static int create_chip(struct domain *d, const struct ioapic_info *info)
     chip = mfn_to_virt(m);
     chip->info = *info;
     chip->info.pin_count = pin_count;
-    chip->order = order;
     chip->owner = io;
     for (unsigned n = 0; n < pin_count; n++) {
         chip->pins[n].domain = d;
@@ -400,34 +380,5 @@ int vioapic_init(struct domain *d)
     for (unsigned n = 0; n < ioapic_count() && n < MAX_CHIPS && rc == 0; n++) {
         rc = create_chip(d, ioapic_info(n));
     }
-    if (rc != 0) {
-        vioapic_free(d);
-    }
     return rc;
-}
-
-static void free_chip(struct domain *d, struct vioapic_chip *chip)
-{
-    for (unsigned n = 0; n < chip->info.pin_count; n++) {
-        if (chip->pins[n].host_vector != 0) {
-            ioapic_mask(chip->pins[n].gsi);
-            irq_vector_free(chip->pins[n].host_vector);
-        }
-    }
-    mmio_unregister(d, gfn(chip->info.paddr >> PAGE_SHIFT));
-    frame_free_hv(virt_to_mfn(chip), chip->order);
-}
-
-void vioapic_free(struct domain *d)
-{
-    struct vioapic *io = d->vioapic;
-
-    if (io == NULL) {
-        return;
-    }
-    for (unsigned n = 0; n < io->chip_count; n++) {
-        free_chip(d, io->chips[n]);
-    }
-    d->vioapic = NULL;
-    page_free(io);
 }

@@ -428,7 +428,7 @@ void vlapic_mmio_write(struct vcpu *v, uint32_t offset, uint32_t value)
 int vlapic_msr_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
     struct vlapic *l = v->arch.vlapic;
-    uint32_t offset = (msr - 0x800) << 4;
+    uint32_t offset = (msr - MSR_X2APIC_FIRST) << 4;
 
     if (msr == MSR_APIC_BASE) {
         *value = l->base;
@@ -476,7 +476,7 @@ static int write_base(struct vcpu *v, uint64_t value)
 int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     struct vlapic *l = v->arch.vlapic;
-    uint32_t offset = (msr - 0x800) << 4;
+    uint32_t offset = (msr - MSR_X2APIC_FIRST) << 4;
     const struct apic_register *r;
 
     if (msr == MSR_APIC_BASE) {

@@ -175,15 +175,10 @@ static struct vcpu *lowest_priority(struct domain *d, uint32_t dest, bool is_log
 bool vlapic_deliver(struct domain *d, uint32_t dest, bool is_logical, uint8_t delivery_mode,
                     uint8_t vector, bool is_level)
 {
-    bool is_taken = false;
+    bool is_for_one = !is_logical && !is_broadcast(dest), is_taken = false;
 
-    if (!is_logical && !is_broadcast(dest)) {
-        struct vcpu *v = physical_target(d, dest);
-
-        return v != NULL && deliver_one(v, delivery_mode, vector, is_level);
-    }
-    if (delivery_mode == APIC_LOWEST) {
-        struct vcpu *v = lowest_priority(d, dest, is_logical);
+    if (is_for_one || delivery_mode == APIC_LOWEST) {
+        struct vcpu *v = is_for_one ? physical_target(d, dest) : lowest_priority(d, dest, is_logical);
 
         return v != NULL && deliver_one(v, delivery_mode, vector, is_level);
     }

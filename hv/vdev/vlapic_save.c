@@ -41,14 +41,12 @@ static void write_page(struct hvm_hw_lapic_regs *regs, uint32_t offset, uint32_t
 uint32_t vlapic_save(struct vcpu *v, uint64_t now_tsc, void *body)
 {
     struct vlapic *l = v->arch.vlapic;
-    uint32_t divide = *vlapic_reg(l, APIC_TIMER_DIV);
 
     *(struct hvm_hw_lapic *)body = (struct hvm_hw_lapic){
         .apic_base_msr = l->base,
         .disabled = (l->base & APIC_BASE_ENABLE ? 0 : DISABLED_BY_BASE) |
                     (*vlapic_reg(l, APIC_SVR) & APIC_SVR_ENABLE ? 0 : DISABLED_BY_SVR),
-        /* Divide configuration 0: by 2 ... 6: by 128, 7: by 1 (APM vol. 2, 16.4.1). */
-        .timer_divisor = 1U << ((((divide & 3) | (divide & 8) >> 1) + 1) & 7),
+        .timer_divisor = vlapic_timer_divisor(l),
     };
     return sizeof(struct hvm_hw_lapic);
 }

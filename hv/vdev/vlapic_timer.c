@@ -19,13 +19,18 @@ static bool is_periodic(const struct vlapic *l)
     return l->regs[APIC_LVT_TIMER >> 4] & APIC_LVT_PERIODIC;
 }
 
-/* Nanoseconds a count takes: bits 3, 1:0 of the divide register select 2, 4 .. 128, 1. */
-static uint32_t tick_ns(const struct vlapic *l)
+uint32_t vlapic_timer_divisor(const struct vlapic *l)
 {
     uint32_t reg = l->regs[APIC_TIMER_DIV >> 4];
     uint32_t select = (reg & 3) | (reg & 8) >> 1;
 
-    return BUS_CYCLE_NS << ((select + 1) & 7);
+    return 1U << ((select + 1) & 7);
+}
+
+/* Nanoseconds a count takes. */
+static uint32_t tick_ns(const struct vlapic *l)
+{
+    return BUS_CYCLE_NS * vlapic_timer_divisor(l);
 }
 
 static uint64_t count_length_ns(const struct vlapic *l)

@@ -5,7 +5,6 @@
 #include <hv/arch/cpu.h>
 #include <hv/domain.h>
 #include <hv/frame.h>
-#include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/irq.h>
 #include <hv/print.h>

@@ -39,9 +39,8 @@ static uint32_t read_dword(struct vpci *vpci, pci_bdf bdf, unsigned offset)
     }
     at = pci_find_capability(bdf, PCI_CAP_ID_MSI);
     if (at && offset >= at && offset < at + msi_size(bdf, at)) {
-        spin_lock(&vpci->lock);
-        value = vmsi_read(vpci, bdf, at, offset - at, value);
-        spin_unlock(&vpci->lock);
+        spin_guard(&vpci->lock);
+        return vmsi_read(vpci, bdf, at, offset - at, value);
     }
     return value;
 }
@@ -87,7 +86,7 @@ void vpci_config_write(struct domain *d, pci_bdf bdf, unsigned offset, unsigned 
         pci_config_write(bdf, offset, size, value);
         return;
     }
-    spin_lock(&vpci->lock);
+    spin_guard(&vpci->lock);
     if (offset < STANDARD_END || !write_interrupt_register(vpci, bdf, offset, size, value)) {
         pci_config_write(bdf, offset, size, value);
     }
@@ -95,7 +94,6 @@ void vpci_config_write(struct domain *d, pci_bdf bdf, unsigned offset, unsigned 
     if (device && (offset == PCI_COMMAND || (offset >= PCI_BAR0 && offset < BARS_END))) {
         vmsi_table_follow(device);
     }
-    spin_unlock(&vpci->lock);
 }
 
 /* --- Ports ------------------------------------------------------------------------------------------- */

@@ -243,11 +243,6 @@ static void parse_slit(void)
     const uint8_t *data = (const uint8_t *)(slit + 1);
     uint64_t n = 0;
 
-    for (unsigned i = 0; i < 16; i++) {
-        for (unsigned j = 0; j < 16; j++) {
-            acpi_info.slit[i][j] = i == j ? 10 : 20;
-        }
-    }
     if (!slit || slit->length < sizeof(*slit) + 8) {
         return;
     }

@@ -4,7 +4,6 @@
 
 #include <hv/acpi.h>
 #include <hv/arch/paging.h>
-#include <hv/hypercall.h>
 #include <hv/iommu.h>
 #include <hv/lock.h>
 #include <hv/print.h>
@@ -12,13 +11,6 @@
 #define IOAPIC_VERSION 1U
 #define IOAPIC_ENTRY   0x10U
 #define IOAPIC_EOI     (0x40U / 4) /* of version 0x20 and above */
-
-#define ENTRY_VECTOR     0xffu
-#define ENTRY_PENDING    (1u << 12) /* to be sent */
-#define ENTRY_ACTIVE_LOW (1u << 13)
-#define ENTRY_REMOTE_IRR (1u << 14) /* sent, not ended yet */
-#define ENTRY_LEVEL      (1u << 15)
-#define ENTRY_MASKED     (1u << 16)
 
 struct ioapic {
     struct ioapic_info info;
@@ -74,7 +66,7 @@ void ioapic_init(void)
             .paddr = acpi_info.ioapics[i].paddr,
         };
         for (unsigned pin = 0; pin < io->info.pin_count; pin++) {
-            write_reg(io, IOAPIC_ENTRY + 2 * pin, ENTRY_MASKED);
+            write_reg(io, IOAPIC_ENTRY + 2 * pin, RTE_MASKED);
             write_reg(io, IOAPIC_ENTRY + 2 * pin + 1, 0);
         }
         pr_info("ioapic%u: id %u, gsi %u-%u at 0x%lx", i, io->info.id, io->info.gsi_base,
@@ -106,17 +98,16 @@ int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, 
         return -XEN_ENOENT;
     }
 
-    uint32_t entry = vector | (is_level ? ENTRY_LEVEL : 0) | (is_active_low ? ENTRY_ACTIVE_LOW : 0);
+    uint32_t entry = vector | (is_level ? RTE_LEVEL : 0) | (is_active_low ? RTE_ACTIVE_LOW : 0);
     int rc = iommu_remap_ioapic(io->info.id, vector, apic_id);
 
     if (rc != 0) {
         return rc;
     }
-    spin_lock(&ioapic_lock);
-    write_reg(io, IOAPIC_ENTRY + 2 * pin, ENTRY_MASKED); /* never half an entry live */
+    spin_guard(&ioapic_lock);
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, RTE_MASKED); /* never half an entry live */
     write_reg(io, IOAPIC_ENTRY + 2 * pin + 1, apic_id << 24);
-    write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | (is_masked ? ENTRY_MASKED : 0));
-    spin_unlock(&ioapic_lock);
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | (is_masked ? RTE_MASKED : 0));
     return 0;
 }
 
@@ -125,10 +116,10 @@ int ioapic_route(uint32_t gsi, uint8_t vector, uint32_t apic_id, bool is_level, 
 static void end_level(const struct ioapic *io, unsigned pin, uint32_t entry)
 {
     if (io->has_eoi) {
-        io->regs[IOAPIC_EOI] = entry & ENTRY_VECTOR;
+        io->regs[IOAPIC_EOI] = entry & RTE_VECTOR;
     } else {
-        write_reg(io, IOAPIC_ENTRY + 2 * pin, (entry & ~ENTRY_LEVEL) | ENTRY_MASKED);
-        write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | ENTRY_MASKED);
+        write_reg(io, IOAPIC_ENTRY + 2 * pin, (entry & ~RTE_LEVEL) | RTE_MASKED);
+        write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | RTE_MASKED);
     }
 }
 
@@ -140,15 +131,14 @@ void ioapic_mask(uint32_t gsi)
     if (!io) {
         return;
     }
-    spin_lock(&ioapic_lock);
+    spin_guard(&ioapic_lock);
 
     uint32_t entry = read_reg(io, IOAPIC_ENTRY + 2 * pin);
 
-    write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | ENTRY_MASKED);
-    if (entry & ENTRY_LEVEL) {
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, entry | RTE_MASKED);
+    if (entry & RTE_LEVEL) {
         end_level(io, pin, entry);
     }
-    spin_unlock(&ioapic_lock);
 }
 
 bool ioapic_unmask(uint32_t gsi)
@@ -159,26 +149,19 @@ bool ioapic_unmask(uint32_t gsi)
     if (!io) {
         return false;
     }
-    spin_lock(&ioapic_lock);
-    write_reg(io, IOAPIC_ENTRY + 2 * pin, read_reg(io, IOAPIC_ENTRY + 2 * pin) & ~ENTRY_MASKED);
+    spin_guard(&ioapic_lock);
+    write_reg(io, IOAPIC_ENTRY + 2 * pin, read_reg(io, IOAPIC_ENTRY + 2 * pin) & ~RTE_MASKED);
 
     uint32_t entry = read_reg(io, IOAPIC_ENTRY + 2 * pin);
 
-    spin_unlock(&ioapic_lock);
-    return (entry & ENTRY_LEVEL) && (entry & (ENTRY_PENDING | ENTRY_REMOTE_IRR));
+    return (entry & RTE_LEVEL) && (entry & (RTE_PENDING | RTE_REMOTE_IRR));
 }
 
 bool ioapic_is_routed(uint32_t gsi)
 {
     unsigned pin;
     const struct ioapic *io = find(gsi, &pin);
-    bool is_routed;
 
-    if (!io) {
-        return false;
-    }
-    spin_lock(&ioapic_lock);
-    is_routed = read_reg(io, IOAPIC_ENTRY + 2 * pin) & ENTRY_VECTOR;
-    spin_unlock(&ioapic_lock);
-    return is_routed;
+    spin_guard(&ioapic_lock);
+    return io && (read_reg(io, IOAPIC_ENTRY + 2 * pin) & RTE_VECTOR);
 }

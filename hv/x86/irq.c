@@ -19,26 +19,21 @@ static struct irq_vector vectors[256];
 
 int irq_vector_alloc(irq_handler_fn handler, void *data)
 {
-    int found = -XEN_ENOSPC;
-
-    spin_lock(&irq_lock);
+    spin_guard(&irq_lock);
     for (int i = IRQ_VECTOR_FIRST; i <= IRQ_VECTOR_LAST; i++) {
         if (!vectors[i].handler) {
             vectors[i].data = data;
             __atomic_store_n(&vectors[i].handler, handler, __ATOMIC_RELEASE);
-            found = i;
-            break;
+            return i;
         }
     }
-    spin_unlock(&irq_lock);
-    return found;
+    return -XEN_ENOSPC;
 }
 
 void irq_vector_free(int vector)
 {
-    spin_lock(&irq_lock);
+    spin_guard(&irq_lock);
     WRITE_ONCE(vectors[vector].handler, NULL);
-    spin_unlock(&irq_lock);
 }
 
 void irq_dispatch(uint8_t vector)

@@ -12,34 +12,12 @@
 #include <hv/print.h>
 #include <hv/time.h>
 
-#define APIC_BASE_EXTD (1UL << 10)
-#define APIC_BASE_EN   (1UL << 11)
-#define MSR_X2APIC     0x800U
 #define MSR_TSC_DEADLINE 0x6e0U
 
-#define REG_ID         0x020
-#define REG_TPR        0x080
-#define REG_EOI        0x0b0
-#define REG_SVR        0x0f0
-#define REG_ICR        0x300
-#define REG_ICR_HIGH   0x310
-#define REG_LVT_TIMER  0x320
-#define REG_LVT_LINT0  0x350
-#define REG_LVT_LINT1  0x360
-#define REG_LVT_ERROR  0x370
-#define REG_TIMER_INIT 0x380
-#define REG_TIMER_NOW  0x390
-#define REG_TIMER_DIV  0x3e0
-
-#define LVT_MASKED       (1u << 16)
-#define LVT_NMI          (4u << 8)
 #define LVT_TSC_DEADLINE (2u << 17)
-#define SVR_ENABLE       (1u << 8)
 #define ICR_BUSY         (1u << 12)
 #define ICR_ASSERT       (1u << 14)
-#define ICR_NMI          (4u << 8)
-#define ICR_INIT         (5u << 8)
-#define ICR_SIPI         (6u << 8)
+#define MESSAGE(type)    ((uint32_t)(type) << 8) /* enum apic_delivery in ICR and LVT */
 #define TIMER_DIVIDE_1   0xbu
 
 #define CALIBRATION_NS 10000000UL
@@ -50,13 +28,13 @@ static uint64_t timer_khz;
 
 static uint32_t read_reg(unsigned reg)
 {
-    return is_x2apic ? (uint32_t)x86_rdmsr(MSR_X2APIC + reg / 16) : regs[reg / 4];
+    return is_x2apic ? (uint32_t)x86_rdmsr(MSR_X2APIC_FIRST + reg / 16) : regs[reg / 4];
 }
 
 static void write_reg(unsigned reg, uint32_t value)
 {
     if (is_x2apic) {
-        x86_wrmsr(MSR_X2APIC + reg / 16, value);
+        x86_wrmsr(MSR_X2APIC_FIRST + reg / 16, value);
     } else {
         regs[reg / 4] = value;
     }
@@ -69,7 +47,7 @@ bool lapic_is_x2apic(void)
 
 void lapic_eoi(void)
 {
-    write_reg(REG_EOI, 0);
+    write_reg(APIC_EOI, 0);
 }
 
 /* Writes to memory made before are seen by whoever the IPI wakes: an x2APIC write does not order them. */
@@ -77,29 +55,24 @@ static void send(uint32_t apic_id, uint32_t command)
 {
     if (is_x2apic) {
         __asm__ volatile("mfence; lfence" : : : "memory");
-        x86_wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)apic_id << 32 | command);
+        x86_wrmsr(MSR_X2APIC_FIRST + APIC_ICR / 16, (uint64_t)apic_id << 32 | command);
         return;
     }
-    while (read_reg(REG_ICR) & ICR_BUSY) {
+    while (read_reg(APIC_ICR) & ICR_BUSY) {
         cpu_relax();
     }
-    write_reg(REG_ICR_HIGH, apic_id << 24);
-    write_reg(REG_ICR, command);
-}
-
-void lapic_send_ipi(uint32_t apic_id, uint8_t vector)
-{
-    send(apic_id, ICR_ASSERT | vector);
+    write_reg(APIC_ICR2, apic_id << 24);
+    write_reg(APIC_ICR, command);
 }
 
 void lapic_send_init(uint32_t apic_id)
 {
-    send(apic_id, ICR_INIT | ICR_ASSERT);
+    send(apic_id, MESSAGE(APIC_INIT) | ICR_ASSERT);
 }
 
 void lapic_send_sipi(uint32_t apic_id, uint8_t page)
 {
-    send(apic_id, ICR_SIPI | ICR_ASSERT | page);
+    send(apic_id, MESSAGE(APIC_SIPI) | ICR_ASSERT | page);
 }
 
 /* Only to CPUs that we have started: the others still run firmware's code. */
@@ -107,7 +80,7 @@ void lapic_send_nmi_to_others(void)
 {
     for (unsigned i = 0; is_enabled && i < cpu_count; i++) {
         if (cpus[i] != this_cpu()) {
-            send(cpus[i]->apic_id, ICR_NMI | ICR_ASSERT);
+            send(cpus[i]->apic_id, MESSAGE(APIC_NMI) | ICR_ASSERT);
         }
     }
 }
@@ -115,27 +88,28 @@ void lapic_send_nmi_to_others(void)
 void arch_send_kick(struct cpu *c)
 {
     this_cpu()->counters.kicks++;
-    lapic_send_ipi(c->apic_id, IRQ_VECTOR_KICK);
+    send(c->apic_id, ICR_ASSERT | IRQ_VECTOR_KICK);
 }
 
 void lapic_enable(void)
 {
-    uint64_t base = x86_rdmsr(MSR_APIC_BASE) | APIC_BASE_EN;
+    uint64_t base = x86_rdmsr(MSR_APIC_BASE) | APIC_BASE_ENABLE;
 
     x86_wrmsr(MSR_APIC_BASE, base);
     if (is_x2apic) {
         x86_wrmsr(MSR_APIC_BASE, base | APIC_BASE_EXTD);
     }
     /* First: while it is off, as after INIT, the LVT's entries stay masked whatever is written (APM vol. 2, 16.4.7). */
-    write_reg(REG_SVR, SVR_ENABLE | IRQ_VECTOR_SPURIOUS);
-    write_reg(REG_LVT_LINT0, LVT_MASKED);
-    write_reg(REG_LVT_LINT1, LVT_NMI);
-    write_reg(REG_LVT_ERROR, LVT_MASKED);
-    write_reg(REG_TIMER_DIV, TIMER_DIVIDE_1);
-    write_reg(REG_TIMER_INIT, 0);
-    write_reg(REG_LVT_TIMER, IRQ_VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));
-    /* Last: QEMU 7.2 keeps what the 8259 had raised by way of LINT0 until TPR is written, and has no vector for it then. */
-    write_reg(REG_TPR, 0);
+    write_reg(APIC_SVR, APIC_SVR_ENABLE | IRQ_VECTOR_SPURIOUS);
+    write_reg(APIC_LVT_LINT0, APIC_LVT_MASKED);
+    write_reg(APIC_LVT_LINT1, MESSAGE(APIC_NMI));
+    write_reg(APIC_LVT_ERROR, APIC_LVT_MASKED);
+    write_reg(APIC_TIMER_DIV, TIMER_DIVIDE_1);
+    write_reg(APIC_TIMER_INIT, 0);
+    write_reg(APIC_LVT_TIMER, IRQ_VECTOR_TIMER | (has_deadline ? LVT_TSC_DEADLINE : 0));
+    /* Last: QEMU 7.2 keeps what the 8259 had raised by way of LINT0 until TPR is written, and has no vector for it
+     * then. */
+    write_reg(APIC_TPR, 0);
 }
 
 /* How fast the timer counts, against the TSC. */
@@ -143,17 +117,17 @@ static uint64_t measure_timer_khz(void)
 {
     uint64_t start = now_ns();
 
-    write_reg(REG_LVT_TIMER, LVT_MASKED | IRQ_VECTOR_TIMER);
-    write_reg(REG_TIMER_INIT, ~0u);
+    write_reg(APIC_LVT_TIMER, APIC_LVT_MASKED | IRQ_VECTOR_TIMER);
+    write_reg(APIC_TIMER_INIT, ~0u);
     while (now_ns() - start < CALIBRATION_NS) {
         cpu_relax();
     }
 
-    uint32_t left = read_reg(REG_TIMER_NOW);
+    uint32_t left = read_reg(APIC_TIMER_NOW);
     uint64_t elapsed = now_ns() - start;
 
-    write_reg(REG_TIMER_INIT, 0);
-    write_reg(REG_LVT_TIMER, IRQ_VECTOR_TIMER);
+    write_reg(APIC_TIMER_INIT, 0);
+    write_reg(APIC_LVT_TIMER, IRQ_VECTOR_TIMER);
     return (uint64_t)(~0u - left) * 1000000 / elapsed;
 }
 
@@ -189,5 +163,5 @@ void arch_timer_program(uint64_t deadline_ns)
     /* A timer that fires early only looks again: far deadlines are cut to what 32 bits hold. */
     uint64_t wait = MIN(deadline_ns > now ? deadline_ns - now : 0, 1000000000UL);
 
-    write_reg(REG_TIMER_INIT, deadline_ns == ~0UL ? 0 : (uint32_t)MIN(wait * timer_khz / 1000000 + 1, 0xffffffffUL));
+    write_reg(APIC_TIMER_INIT, deadline_ns == ~0UL ? 0 : (uint32_t)MIN(wait * timer_khz / 1000000 + 1, 0xffffffffUL));
 }

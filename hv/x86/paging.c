@@ -9,22 +9,12 @@
 #include <hv/arch/paging.h>
 #include <hv/arch/x86.h>
 #include <hv/boot.h>
-#include <hv/early_memory.h>
 #include <hv/frame.h>
 #include <hv/print.h>
 
-#define PTE_P      (1UL << 0)
-#define PTE_W      (1UL << 1)
-#define PTE_PWT    (1UL << 3)
-#define PTE_PCD    (1UL << 4)
-#define PTE_LARGE  (1UL << 7)
-#define PTE_GLOBAL (1UL << 8)
-#define PTE_NX     (1UL << 63)
-#define PTE_ADDRESS 0x000ffffffffff000UL
-
-#define KERNEL_RW (PTE_P | PTE_W | PTE_GLOBAL | PTE_NX)
-#define KERNEL_RO (PTE_P | PTE_GLOBAL | PTE_NX)
-#define KERNEL_RX (PTE_P | PTE_GLOBAL)
+#define KERNEL_RW (PTE_P | PTE_W | PTE_G | PTE_NX)
+#define KERNEL_RO (PTE_P | PTE_G | PTE_NX)
+#define KERNEL_RX (PTE_P | PTE_G)
 #define DEVICE    (KERNEL_RW | PTE_PCD | PTE_PWT) /* PAT entry 3: UC */
 
 _Static_assert(CPU_STACK_SIZE == STACK_STRIDE, "this_cpu() masks what head.S and smp.c lay out");
@@ -55,10 +45,10 @@ static uint64_t *walk(uint64_t vaddr, unsigned shift)
     for (unsigned level_shift = 39;; level_shift -= 9) {
         uint64_t *entry = &table[(vaddr >> level_shift) & 511];
 
-        if (level_shift == shift || (*entry & PTE_P && *entry & PTE_LARGE && level_shift < 39)) {
+        if (level_shift == shift || (*entry & PTE_P && *entry & PTE_PS && level_shift < 39)) {
             return entry;
         }
-        table = *entry & PTE_P ? mfn_to_virt(mfn((*entry & PTE_ADDRESS) >> PAGE_SHIFT))
+        table = *entry & PTE_P ? mfn_to_virt(mfn((*entry & PTE_ADDR) >> PAGE_SHIFT))
                                : new_table(entry);
     }
 }
@@ -78,12 +68,12 @@ static void map(uint64_t vaddr, uint64_t paddr, uint64_t size, uint64_t flags)
         uint64_t *entry = walk(vaddr, shift);
 
         /* a table where a large page would go: fill it with smaller ones */
-        while (shift > 12 && *entry & PTE_P && !(*entry & PTE_LARGE)) {
+        while (shift > 12 && *entry & PTE_P && !(*entry & PTE_PS)) {
             shift -= 9;
             entry = walk(vaddr, shift);
         }
         if (!(*entry & PTE_P)) {
-            *entry = paddr | flags | (shift > 12 ? PTE_LARGE : 0);
+            *entry = paddr | flags | (shift > 12 ? PTE_PS : 0);
         }
 
         vaddr += 1UL << shift;
@@ -148,11 +138,10 @@ static void *map_locked(uint64_t paddr, size_t size, uint64_t flags)
 {
     uint64_t start = ROUND_DOWN(paddr, PAGE_SIZE), end = ROUND_UP(paddr + size, PAGE_SIZE);
 
-    spin_lock(&paging_lock);
+    spin_guard(&paging_lock);
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
         map(DIRECTMAP_BASE + at, at, PAGE_SIZE, flags);
     }
-    spin_unlock(&paging_lock);
     return paddr_to_virt(paddr);
 }
 
@@ -183,9 +172,8 @@ void *paging_map_stack(unsigned cpu, unsigned node)
         if (mfn_is_none(m)) {
             return NULL;
         }
-        spin_lock(&paging_lock);
+        spin_guard(&paging_lock);
         map(base + offset, m.n << PAGE_SHIFT, PAGE_SIZE, KERNEL_RW);
-        spin_unlock(&paging_lock);
     }
     return (void *)base;
 }

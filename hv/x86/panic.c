@@ -9,7 +9,6 @@
 #include <hv/arch/machine.h>
 #include <hv/arch/traps.h>
 #include <hv/arch/x86.h>
-#include <hv/boot.h>
 #include <hv/console.h>
 #include <hv/debug_keys.h>
 #include <hv/print.h>

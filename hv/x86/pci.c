@@ -32,18 +32,15 @@ static void select_register(pci_bdf bdf, unsigned offset)
 uint32_t pci_config_read(pci_bdf bdf, unsigned offset, unsigned size)
 {
     uint16_t port = (uint16_t)(CONFIG_DATA + (offset & 3));
-    uint32_t value;
 
     if (offset >= 256) {
         volatile void *reg = ecam_register(bdf, offset);
 
         return reg ? (uint32_t)x86_mmio_read(reg, size) : ~0u;
     }
-    spin_lock(&pci_lock);
+    spin_guard(&pci_lock);
     select_register(bdf, offset);
-    value = x86_in(port, size);
-    spin_unlock(&pci_lock);
-    return value;
+    return x86_in(port, size);
 }
 
 void pci_config_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t value)
@@ -58,10 +55,9 @@ void pci_config_write(pci_bdf bdf, unsigned offset, unsigned size, uint32_t valu
         }
         return;
     }
-    spin_lock(&pci_lock);
+    spin_guard(&pci_lock);
     select_register(bdf, offset);
     x86_out(port, size, value);
-    spin_unlock(&pci_lock);
 }
 
 unsigned pci_find_capability(pci_bdf bdf, uint8_t id)

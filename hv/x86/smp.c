@@ -33,8 +33,6 @@ static void cpu_init(struct cpu *c, unsigned id, uint32_t apic_id, unsigned node
     c->id = id;
     c->apic_id = apic_id;
     c->node = node;
-    spin_init(&c->timer_lock, LOCK_RANK_TIMER);
-    list_init(&c->timers);
 }
 
 void cpu_init_boot(void)

@@ -14,23 +14,17 @@ extern const uint64_t symbol_count;
 
 const char *symbol_find(uint64_t address, uint64_t *offset)
 {
-    uint64_t low = 0, high = symbol_count;
+    uint64_t n = symbol_count;
 
     if (address < (uint64_t)image_start || address >= (uint64_t)image_text_end) {
         return NULL;
     }
-    while (low < high) {
-        uint64_t middle = (low + high) / 2;
-
-        if (symbol_table[middle].address <= address) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    while (n != 0 && symbol_table[n - 1].address > address) {
+        n--;
     }
-    if (low == 0) {
+    if (n == 0) {
         return NULL;
     }
-    *offset = address - symbol_table[low - 1].address;
-    return symbol_table[low - 1].name;
+    *offset = address - symbol_table[n - 1].address;
+    return symbol_table[n - 1].name;
 }

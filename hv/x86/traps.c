@@ -8,7 +8,6 @@
 #include <hv/arch/traps.h>
 #include <hv/arch/x86.h>
 #include <hv/boot.h>
-#include <hv/irq.h>
 #include <hv/print.h>
 
 struct exception_entry {

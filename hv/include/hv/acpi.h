@@ -36,7 +36,7 @@ struct acpi_info {
         unsigned node;
     } memory_nodes[64];             /* SRAT */
     unsigned memory_node_count, node_count;
-    uint8_t slit[16][16];           /* node distances, 10: local */
+    uint8_t slit[16][16];           /* node distances, 10: local, 0: not told */
 };
 
 extern struct acpi_info acpi_info;

@@ -61,9 +61,18 @@ void boot_options_parse(const char *cmdline);
 /* boot/early_memory.c: frames for boot-time tables, before the heap exists, out of a range that is
  * neither the image, a module nor below 1 MiB. Zeroed. Halts with a message when there are none. */
 mfn_t boot_alloc(uint64_t frames);
-/* After all boot_alloc: builds the frame table and gives the heap everything that is free RAM, except what
- * `keep` (the dom0 builder's modules) occupies. */
+/* Finds free memory and moves the modules to the top of what lies below 4 GiB. */
+void early_memory_init(void);
+/* All RAM is mapped now: boot_alloc() may use memory above 4 GiB. */
+void early_memory_reach_all(void);
+/* After all boot_alloc: builds the frame table and gives the heap everything that is free RAM, except what the
+ * modules occupy. */
 void boot_memory_to_heap(void);
+/* The modules' memory becomes heap; boot_info.modules is empty afterwards. */
+void boot_modules_to_heap(void);
+
+/* boot/dom0.c: builds dom0 from the boot modules and starts it; halts with a message when it cannot. */
+void dom0_build(void);
 
 /* The linked image (linker script). */
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[];

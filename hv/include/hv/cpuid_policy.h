@@ -12,6 +12,8 @@
 struct domain;
 struct vcpu;
 
+#define XEN_ABI_VERSION (4U << 16 | 17U) /* the Xen whose ABI this is */
+
 #define CPUID_EXT_BASE        0x80000000U
 #define CPUID_HYPERVISOR_BASE 0x40000000U
 #define CPUID_BASIC_COUNT   0xeU  /* leaves 0 - 0xd */
@@ -40,13 +42,11 @@ void cpuid_policy_init_system(struct cpuid_regs (*read)(uint32_t leaf, uint32_t 
 /* XEN_SYSCTL_cpu_policy_*: raw, host, HVM maximum and default; NULL for the PV ones and beyond. */
 const struct cpuid_policy *cpuid_policy_system(uint32_t index);
 
-/* The state components (XCR0 bits) that a guest may switch on, and the size of their XSAVE area. */
+/* The state components (XCR0 bits) that a guest may switch on. */
 uint64_t cpuid_policy_xcr0(const struct cpuid_policy *p);
-uint32_t cpuid_policy_xsave_size(const struct cpuid_policy *p, uint64_t xcr0);
 
-/* Gives d the default policy (the hardware domain: the maximum). 0 or -XEN_ENOMEM. */
+/* Gives d the default policy (the hardware domain: the maximum), a page. 0 or -XEN_ENOMEM. */
 int cpuid_policy_init_domain(struct domain *d);
-void cpuid_policy_free_domain(struct domain *d);
 
 /* Answers CPUID for v. */
 void cpuid_policy_query(struct vcpu *v, uint32_t leaf, uint32_t subleaf, struct cpuid_regs *out);
@@ -58,13 +58,6 @@ void cpuid_policy_featureset(const struct cpuid_policy *p, uint32_t words[CPUID_
  * many were written: 0, or -XEN_ENOBUFS when they do not fit. */
 int cpuid_policy_serialise(const struct cpuid_policy *p, xen_cpuid_leaf_t *leaves,
                            uint32_t *nr_leaves, xen_msr_entry_t *msrs, uint32_t *nr_msrs);
-
-/* hypercall/cpu_policy.c: the same into v's buffers; an address 0 asks for the most entries there
- * can be. On return the counts say what there is: 0, -XEN_ENOBUFS when that is more than given,
- * -XEN_EFAULT. */
-long cpuid_policy_copy_out(struct vcpu *v, const struct cpuid_policy *policy,
-                           uint64_t leaves_address, uint32_t *nr_leaves, uint64_t msrs_address,
-                           uint32_t *nr_msrs);
 
 /* What cpuid_policy_set() objected to; ~0: nothing in particular. */
 struct cpuid_policy_error {

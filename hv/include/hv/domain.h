@@ -48,7 +48,6 @@ struct domain {
     uint32_t shutdown_code;    /* SHUTDOWN_* */
 
     struct xen_domctl_createdomain config;
-    xen_domain_handle_t handle;
     unsigned max_vcpus;
     struct vcpu *vcpus[MAX_VCPUS];
 
@@ -74,7 +73,7 @@ struct domain {
     struct cpuid_policy *cpuid;
     struct vioapic *vioapic; /* hardware domain only */
     struct vpci *vpci;       /* hardware domain only */
-    struct mmio_regions *mmio; /* emulated device memory; NULL: none */
+    struct mmio_regions *mmio; /* emulated device memory, a page; NULL: none */
     uint8_t *io_bitmap;      /* SVM I/O permission map, 3 pages; shared default unless hardware domain */
 
     struct e820_map {
@@ -113,10 +112,10 @@ struct domain *domain_get_next(domid_t domid);
 /* The one after d, for which d's reference is dropped. */
 struct domain *domain_put_next(struct domain *d);
 void domain_ref(struct domain *d);
-void domain_put(struct domain *d);
+void domain_put(struct domain *d); /* NULL: nothing */
 
-/* Two-phase pause: counts nest. sync: no vCPU of d is on a CPU when it returns (the caller is not one). */
-void domain_pause(struct domain *d, bool sync);
+/* Pauses nest. No vCPU of d is on a CPU when it returns (the caller is not one). */
+void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 
 /* SCHEDOP_shutdown_code: what a later shutdown will report. */

@@ -37,7 +37,7 @@ domctl_fn domctl_sendtrigger, domctl_set_address_size, domctl_get_address_size;
 /* domctl_time.c */
 domctl_fn domctl_settimeoffset, domctl_settscinfo, domctl_gettscinfo;
 
-/* domctl_cpu_policy.c */
+/* cpu_policy.c */
 domctl_fn domctl_get_cpu_policy, domctl_set_cpu_policy;
 
 /* domctl_hvmcontext.c. Get: size becomes what was written or, without a buffer, what a save may

@@ -84,9 +84,9 @@ void frame_free_hv(mfn_t m, unsigned order);
 void *page_alloc(void);
 void page_free(void *page);
 
-/* The same for the domain, each frame with one reference (for the p2m entry), counted in
- * d->frames_owned. With NODE_ANY the nodes of d->memory_nodes come before others. MFN_NONE if there are none, or the domain would have more than its frames_max.
- */
+/* The same for the domain, each frame with one reference (for the p2m entry), counted in d->frames_owned. With
+ * NODE_ANY the nodes of d->memory_nodes come before others. MFN_NONE if there are none, or the domain would have
+ * more than its frames_max. */
 mfn_t frame_alloc_guest(struct domain *d, unsigned order, unsigned node);
 /* Takes back what was allocated just now and shown to nobody. */
 void frame_free_guest(mfn_t m, unsigned order);
@@ -130,9 +130,11 @@ static inline void frame_put_any(mfn_t m) /* unless it is MFN_NONE */
 uint64_t frame_free_count(unsigned node);
 uint64_t frame_total_count(unsigned node);
 uint64_t frame_dirty_count(void); /* of these, that wait for an idle CPU */
+/* The nodes that have any, a bit for each. */
+uint32_t frame_nodes(void);
 
-/* Idle CPUs scrub from now on. Not before dom0 has its memory: what is being scrubbed is not free for a moment, and would
- * be missing in the ranges that dom0's kernel wants. */
+/* Idle CPUs scrub from now on. Not before dom0 has its memory: what is being scrubbed is not free for a moment, and
+ * would be missing in the ranges that dom0's kernel wants. */
 extern bool frame_scrubs_when_idle;
 
 /* Scrubs up to `limit` free frames, first on first_node: dirty ones, and stale ones where little is

@@ -15,7 +15,6 @@ struct vcpu;
  * supervisor code of the guest, user pages included (privcmd hands through user pointers). */
 int guest_copy_in(struct vcpu *v, void *dst, uint64_t linear, size_t size);
 int guest_copy_out(struct vcpu *v, uint64_t linear, const void *src, size_t size);
-int guest_clear(struct vcpu *v, uint64_t linear, size_t size);
 
 /* The same by guest-physical address, of any domain. */
 int guest_copy_in_gpa(struct domain *d, void *dst, uint64_t gpa, size_t size);

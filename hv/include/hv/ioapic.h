@@ -4,6 +4,15 @@
 
 #include <hv/types.h>
 
+/* A pin's redirection entry. */
+#define RTE_VECTOR     0xffUL
+#define RTE_LOGICAL    (1UL << 11)
+#define RTE_PENDING    (1UL << 12) /* to be sent */
+#define RTE_ACTIVE_LOW (1UL << 13)
+#define RTE_REMOTE_IRR (1UL << 14) /* sent, not ended yet */
+#define RTE_LEVEL      (1UL << 15)
+#define RTE_MASKED     (1UL << 16)
+
 /* From the MADT: maps every IO-APIC, masks all pins. */
 void ioapic_init(void);
 unsigned ioapic_count(void);

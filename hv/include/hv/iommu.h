@@ -15,11 +15,11 @@ struct domain;
 int iommu_init(void);
 bool iommu_is_present(void);
 
-/* All devices of the host that no domain has are d's from now on (dom0's start). */
+/* All devices of the host that no domain has are d's from now on (dom0's start): they translate through its p2m. */
 int iommu_assign_all(struct domain *d);
 
-/* Forgets cached translations of d's devices: 2^order frames at g (order 64: all), and waits until done. */
-void iommu_flush(struct domain *d, gfn_t g, unsigned order);
+/* Forgets all cached translations of d's devices, and waits until done. */
+void iommu_flush(struct domain *d);
 
 /* Interrupt remapping. While it is on (iommu=no-intremap, or none that can: it is not, and these do nothing) a
  * function or IO-APIC raises only the host vectors it was given here, each on one CPU; calling again moves the

@@ -27,18 +27,34 @@ void spin_init(struct spinlock *lock, enum lock_rank rank);
 void spin_lock(struct spinlock *lock);
 void spin_unlock(struct spinlock *lock);
 
+/* Takes the lock until the end of the block that this stands in, whichever way it is left. */
+#define spin_guard(lock)            spin_guard_expand(lock, __LINE__)
+#define spin_guard_expand(lock, n)  spin_guard_of_line(lock, n)
+#define spin_guard_of_line(lock, n)                                                                \
+    struct spinlock *spin_guard_##n __attribute__((cleanup(spin_guard_end))) = spin_guard_begin(lock)
+
+static inline struct spinlock *spin_guard_begin(struct spinlock *lock)
+{
+    spin_lock(lock);
+    return lock;
+}
+
+static inline void spin_guard_end(struct spinlock **lock)
+{
+    spin_unlock(*lock);
+}
+
 /* Takes the lock if nobody has it; returns whether it did. */
 bool spin_trylock(struct spinlock *lock);
 
 /* Guards what a function says of its callers: Debug builds panic when this CPU holds no lock of that rank. */
-#ifdef NDEBUG
+void lock_check_held(const struct spinlock *lock);
 static inline void lock_assert_held(const struct spinlock *lock)
 {
-    (void)lock;
+    if (IS_DEBUG) {
+        lock_check_held(lock);
+    }
 }
-#else
-void lock_assert_held(const struct spinlock *lock);
-#endif
 
 /* Takes two locks of the same rank in address order (a may equal b: then it is taken once). */
 void spin_lock_pair(struct spinlock *a, struct spinlock *b);

@@ -21,7 +21,6 @@ struct mmio_ops {
  * until the domain is gone: another CPU may still be in ops when mmio_unregister() returns. */
 int mmio_register(struct domain *d, gfn_t start, gfn_t end, const struct mmio_ops *ops, void *data);
 void mmio_unregister(struct domain *d, gfn_t start);
-void mmio_free_domain(struct domain *d);
 
 /* Whether a region, or the vCPU's own xAPIC page, answers at gpa. */
 bool mmio_is_claimed(struct vcpu *v, uint64_t gpa);

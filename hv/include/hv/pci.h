@@ -14,7 +14,6 @@ typedef uint16_t pci_bdf;
 #define PCI_STATUS         0x06
 #define PCI_STATUS_CAPS    (1u << 4)
 #define PCI_STATUS_ABORTED (1u << 11) /* signaled target abort */
-#define PCI_HEADER_TYPE    0x0e
 #define PCI_BAR0           0x10
 #define PCI_CAP_POINTER    0x34
 
@@ -27,11 +26,9 @@ typedef uint16_t pci_bdf;
 #define PCI_MSI_CAPABLE  0x000eu /* log2 of the vectors it can do, bits 3:1 */
 #define PCI_MSI_MULTIPLE 0x0070u /* log2 of the vectors enabled, bits 6:4 */
 #define PCI_MSI_64BIT    (1u << 7)
-#define PCI_MSI_MASKING  (1u << 8)
 
 #define PCI_MSIX_CONTROL  2
 #define PCI_MSIX_TABLE    4
-#define PCI_MSIX_PBA      8
 #define PCI_MSIX_SIZE     0x07ffu /* entries - 1 */
 #define PCI_MSIX_MASK_ALL (1u << 14)
 #define PCI_MSIX_ENABLE   (1u << 15)

@@ -39,7 +39,6 @@ void printk_guest(const char *fmt, ...) PRINTF(1, 2);
 
 /* Formats into buf (always NUL-terminated when size > 0); returns the length it would have. */
 int hv_vsnprintf(char *buf, size_t size, const char *fmt, va_list args);
-int hv_snprintf(char *buf, size_t size, const char *fmt, ...) PRINTF(3, 4);
 
 /* Our own bug, or a host that cannot be run: prints registers and a symbolised stack, stops every
  * CPU. Never called for anything a guest did. */

@@ -16,7 +16,6 @@ struct vcpu;
 
 /* Shares of CPU time are as weights; this one is a new vCPU's. */
 #define SCHED_WEIGHT_DEFAULT 256U
-#define SCHED_WEIGHT_MAX     65535U
 
 /* What the scheduler keeps in each vCPU. Protected by the run queue's lock. */
 struct sched_vcpu {
@@ -25,7 +24,7 @@ struct sched_vcpu {
     uint64_t slice_start;  /* host ns at which it was put on the CPU */
     uint64_t charged_ns;   /* host ns up to which its time is in virtual_ns */
     unsigned cpu;          /* CPU it last ran on */
-    uint16_t weight;       /* 1-SCHED_WEIGHT_MAX */
+    uint16_t weight;       /* 1-65535 */
     bool is_queued;
     unsigned long hard_affinity[BITMAP_LONGS(MAX_CPUS)]; /* CPUs it may run on; at least one is online */
     unsigned long soft_affinity[BITMAP_LONGS(MAX_CPUS)]; /* CPUs it would rather run on */

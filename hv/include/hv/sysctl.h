@@ -22,7 +22,7 @@ sysctl_fn sysctl_availheap;
 /* sysctl_console.c: messages and debug keys */
 sysctl_fn sysctl_readconsole, sysctl_debug_keys;
 
-/* sysctl_trace.c: watching the host */
+/* sysctl_trace.c, sysctl_counters.c: watching the host */
 sysctl_fn sysctl_tbuf_op, sysctl_perfc_op;
 
 /* sysctl_domains.c; its second function is ours: the rest of a list that was interrupted. */
@@ -32,5 +32,5 @@ sysctl_fn sysctl_getdomaininfolist, sysctl_getdomaininfolist_continue;
 /* sysctl_sched.c: the scheduler and the one CPU pool */
 sysctl_fn sysctl_sched_id, sysctl_scheduler_op, sysctl_cpupool_op;
 
-/* sysctl_cpu_policy.c */
+/* cpu_policy.c */
 sysctl_fn sysctl_get_cpu_levelling_caps, sysctl_get_cpu_featureset, sysctl_get_cpu_policy;

@@ -10,6 +10,8 @@
 struct domain;
 struct vcpu;
 
+#define NS_PER_S 1000000000UL
+
 /* How a TSC tick becomes nanoseconds: ((delta << shift, or >> -shift) * mul) >> 32 (xen/xen.h). */
 struct tsc_scale {
     uint32_t mul_frac;

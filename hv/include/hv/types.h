@@ -40,7 +40,6 @@ static inline gfn_t gfn(uint64_t n)
 }
 
 #define MFN_NONE mfn(~0UL)
-#define GFN_NONE gfn(~0UL)
 
 static inline bool mfn_is_none(mfn_t m)
 {
@@ -80,8 +79,22 @@ static inline uint64_t low_bytes(uint64_t value, unsigned size)
     return size < 8 ? value & ((1UL << (8 * size)) - 1) : value;
 }
 
+/* Those as a signed number. */
+static inline int64_t sign_extend(uint64_t value, unsigned size)
+{
+    unsigned shift = 64 - 8 * size;
+
+    return (int64_t)(value << shift) >> shift;
+}
+
 #define container_of(pointer, type, member)                                                        \
     ((type *)((char *)(pointer) - offsetof(type, member)))
+
+#ifdef NDEBUG
+#define IS_DEBUG false
+#else
+#define IS_DEBUG true
+#endif
 
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

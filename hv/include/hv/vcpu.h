@@ -12,7 +12,6 @@
 #include <hv/timer.h>
 #include <xen/vcpu.h>
 
-
 /* Why a vCPU does not run. Bits of v->pause_flags, changed atomically; runnable only at 0. */
 enum vcpu_pause_flag {
     VCPU_DOWN = 1u << 0,        /* not brought up, or taken down */
@@ -27,7 +26,7 @@ struct vcpu {
 
     bool is_initialised;   /* has state to run on: PVH entry, HVM context or SIPI */
     uint32_t pause_flags;  /* atomic, enum vcpu_pause_flag */
-    int running_on;        /* CPU id while it is on a CPU, else -1. Written under the run queue lock, but for the last: see sched_released() */
+    int running_on;        /* CPU id while it is on a CPU, else -1. Run queue lock, but see sched_released() */
     struct sched_vcpu sched;
 
     struct vcpu_runstate_info runstate; /* state, entry time, totals. Lock: rank VCPU_TIME */
@@ -58,7 +57,7 @@ struct vcpu {
 };
 
 /* Allocates vCPU id of d (down, with VCPU_DOWN set). 0, -XEN_EEXIST, -XEN_EINVAL, -XEN_ENOMEM. */
-int vcpu_create(struct domain *d, unsigned id, struct vcpu **out);
+int vcpu_create(struct domain *d, unsigned id);
 void vcpu_free(struct vcpu *v);
 
 /* Drops what v pins of its domain's memory: registered areas and vcpu_info. v does not run. */

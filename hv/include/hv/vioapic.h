@@ -10,10 +10,8 @@
 
 struct domain;
 
-/* Makes them for the hardware domain and claims their pages. 0, -XEN_ENOMEM, -XEN_ENOSPC. */
+/* Makes them for the hardware domain, which has them for good, and claims their pages. 0, -XEN_ENOMEM, -XEN_ENOSPC. */
 int vioapic_init(struct domain *d);
-/* Disconnects every pin and frees all. */
-void vioapic_free(struct domain *d);
 
 /* A vCPU of d ended a level-triggered interrupt: pins with that vector may fire again. */
 void vioapic_eoi(struct domain *d, uint8_t vector);

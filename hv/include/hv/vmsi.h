@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Virtual MSI and MSI-X of the hardware domain. While an interrupt is disabled its registers are the device's own; enabling
- * it adopts what the guest has written, puts a host vector in the device instead, and from then on
- * the guest sees its values and gets its message, delivered through its virtual local APICs.
+ * Virtual MSI and MSI-X of the hardware domain. While an interrupt is disabled its registers are the device's own;
+ * enabling it adopts what the guest has written, puts a host vector in the device instead, and from then on the
+ * guest sees its values and gets its message, delivered through its virtual local APICs.
  */
 #pragma once
 

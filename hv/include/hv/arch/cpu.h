@@ -38,7 +38,7 @@ struct cpu {
     struct list timers;         /* sorted by deadline */
     struct timer *firing;       /* whose callback runs now */
     uint64_t timer_programmed_ns;
-    uint64_t idle_ns;    /* time spent idle; */
+    uint64_t idle_ns;    /* time spent idle */
     uint64_t idle_since; /* and since when it is now, 0: it is not */
     struct svm_cpu *svm;          /* host save area, ASIDs: svm/svm.c */
     uint8_t held_ranks[16];       /* debug builds: ranks of the locks held */
@@ -51,7 +51,7 @@ extern struct cpu *cpus[MAX_CPUS];
 extern unsigned cpu_count; /* online CPUs, ids 0..cpu_count-1 */
 
 #ifdef HV_HOSTED
-struct cpu *this_cpu(void); /* host/: the fake CPU */
+struct cpu *this_cpu(void); /* tests/host/: the fake CPU */
 #else
 static inline struct cpu *this_cpu(void)
 {

@@ -34,7 +34,7 @@ struct vcpu_arch {
     uint64_t tsc_aux;
 };
 
-/* Vendor part, per vCPU: a VMCB in the reset or PVH start state. 0 or -XEN_ENOMEM. */
+/* Vendor part, per vCPU: a VMCB in the reset or PVH start state. 0 or -XEN_ENOMEM; to be freed in either case. */
 int arch_vcpu_init(struct vcpu *v);
 void arch_vcpu_free(struct vcpu *v);
 

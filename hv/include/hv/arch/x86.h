@@ -7,7 +7,6 @@
 #define MSR_APIC_BASE   0x0000001bU
 #define MSR_PAT         0x00000277U
 #define MSR_EFER        0xc0000080U
-#define MSR_STAR        0xc0000081U
 #define MSR_TSC_AUX     0xc0000103U
 #define MSR_VM_CR       0xc0010114U
 #define MSR_VM_HSAVE_PA 0xc0010117U
@@ -24,7 +23,6 @@
 #define CR0_EM (1UL << 2)
 #define CR0_TS (1UL << 3)
 #define CR0_ET (1UL << 4)
-#define CR0_NE (1UL << 5)
 #define CR0_WP (1UL << 16)
 #define CR0_NW (1UL << 29)
 #define CR0_CD (1UL << 30)
@@ -39,13 +37,32 @@
 #define CR4_SMAP       (1UL << 21)
 #define CR4_OSXSAVE    (1UL << 18)
 
+/* Entries of page tables (APM vol. 2, 5.4.1). */
+#define PTE_P    (1UL << 0)
+#define PTE_W    (1UL << 1)
+#define PTE_U    (1UL << 2)
+#define PTE_PWT  (1UL << 3)
+#define PTE_PCD  (1UL << 4)
+#define PTE_A    (1UL << 5)
+#define PTE_D    (1UL << 6)
+#define PTE_PS   (1UL << 7) /* a large page */
+#define PTE_G    (1UL << 8)
+#define PTE_NX   (1UL << 63)
+#define PTE_ADDR 0x000ffffffffff000UL
+
+/* State components of XCR0. */
+#define XCR0_X87    0x01UL
+#define XCR0_SSE    0x02UL
+#define XCR0_AVX    0x04UL
+#define XCR0_AVX512 0xe0UL
+#define XCR0_PKRU   0x200UL
+
 #define RFLAGS_RESERVED1 (1UL << 1)
 #define RFLAGS_TF        (1UL << 8)
 #define RFLAGS_IF        (1UL << 9)
 #define RFLAGS_DF        (1UL << 10)
 #define RFLAGS_RF        (1UL << 16)
 #define RFLAGS_VM        (1UL << 17)
-#define RFLAGS_AC        (1UL << 18)
 
 #define EXC_DE 0
 #define EXC_DB 1

@@ -145,11 +145,9 @@ void machine_halt(void)
     abort();
 }
 
-void iommu_flush(struct domain *d, gfn_t g, unsigned order)
+void iommu_flush(struct domain *d)
 {
     (void)d;
-    (void)g;
-    (void)order;
     fake_flush_count++;
 }
 
@@ -269,12 +267,10 @@ struct domain *fake_domain_create(domid_t domid, unsigned vcpus)
         dom0 = d;
     }
     for (unsigned i = 0; i < vcpus; i++) {
-        struct vcpu *v;
-
-        if (vcpu_create(d, i, &v) != 0) {
+        if (vcpu_create(d, i) != 0) {
             panic("fake: vcpu_create(%u, %u) failed", domid, i);
         }
-        vcpu_clear_flag(v, VCPU_DOWN);
+        vcpu_clear_flag(d->vcpus[i], VCPU_DOWN);
     }
     add_ram(d);
     domain_control_unpause(d);
