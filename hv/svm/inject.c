@@ -89,13 +89,20 @@ void svm_close_window(struct vmcb *vmcb)
 }
 
 /* An NMI ends with IRET, which is not tracked: the next one waits only for what goes in before it, and for the
- * interrupt shadow. There is no window for NMIs: an interrupt of our own makes the guest exit right behind that. */
+ * interrupt shadow. There is no window for NMIs. Behind an event an interrupt of our own makes the guest exit; the
+ * shadow need not hold that one back (in QEMU it does not: the guest would exit again and again with the shadow still
+ * there), but it does hold back the window for interrupts. With IF clear that would not open, and nobody knows when the
+ * shadow ends: the NMI goes in. */
 static void inject_nmi(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
 
-    if ((vmcb->event_inj & EVENT_VALID) || (vmcb->interrupt_shadow & 1)) {
+    if (vmcb->event_inj & EVENT_VALID) {
         arch_send_kick(this_cpu());
+        return;
+    }
+    if ((vmcb->interrupt_shadow & 1) && (vmcb->rflags & RFLAGS_IF)) {
+        open_window(vmcb);
         return;
     }
     WRITE_ONCE(v->arch.nmi_pending, false);
