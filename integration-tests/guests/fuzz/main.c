@@ -17,10 +17,10 @@
 #include <xen/vcpu.h>
 #include <xen/xen.h>
 
-#define REPORT_EVERY   4096U
+#define REPORT_EVERY   8192U
 #define MAINTAIN_EVERY 64U
 #define TRACE_TICKS    400000000UL  /* so that no line is dropped: the hypervisor prints ten a second */
-#define QUIET_TICKS    3000000000UL /* until what was said before counts no more */
+#define QUIET_TICKS    1500000000UL /* until what was said before counts no more */
 
 extern const uint8_t trampoline[], trampoline_end[];
 extern uint32_t start_info;
