@@ -4,6 +4,8 @@
 # with tests fuzz_NAME, whose ROUNDS deterministic inputs are a unit test. With NETHER_FUZZ all hosted code is
 # instrumented: a build folder of its own is wanted, and clang:
 #   CC=clang cmake -S . -B build-fuzz -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DNETHER_FUZZ=ON
+# Without the seeds (fuzz_NAME --seeds FOLDER, then libfuzz_NAME FOLDER) it does not get far: what is in libraries is not
+# instrumented, so that nothing leads libFuzzer to a first valid JSON document or compressed kernel.
 option(NETHER_FUZZ "Build libFuzzer programs (needs clang)" OFF)
 if(NETHER_FUZZ)
     if(NOT CMAKE_C_COMPILER_ID MATCHES Clang)

@@ -85,6 +85,7 @@ void svm_handle_exit(struct vcpu *v)
     case VMEXIT_INTR: /* taken in the window behind us */
     case VMEXIT_NMI:
     case VMEXIT_SMI:
+    case VMEXIT_VINTR:
         return;
     case VMEXIT_VMMCALL:
         svm_exit_vmmcall(v);

@@ -65,55 +65,79 @@ void arch_inject_page_fault(struct vcpu *v, uint64_t linear, uint32_t error_code
     arch_inject_exception(v, EXC_PF, true, error_code);
 }
 
+#define OFFER_CALLBACK 0x100 /* not the vLAPIC's: it comes again for as long as an event is pending */
+#define OFFER_WINDOW   0x200 /* nothing: the guest exits as soon as it could take an interrupt */
+
+static void offer(struct vcpu *v, int what)
+{
+    struct vmcb *vmcb = v->arch.vmcb;
+
+    v->arch.offered = what;
+    vmcb->vintr = VINTR_MASKING | VINTR_IRQ | VINTR_IGNORE_TPR | 0xfUL << VINTR_PRIO_SHIFT |
+                  (uint64_t)(uint8_t)what << VINTR_VECTOR_SHIFT;
+    vmcb->clean &= ~CLEAN_TPR;
+}
+
 /* An NMI ends with IRET, which is not tracked: the next one waits only for what goes in before it, and for the
- * interrupt shadow. There is no window for NMIs: an interrupt of our own makes the guest exit right behind that. */
+ * interrupt shadow. Behind an event an interrupt of our own makes the guest exit; the shadow need not hold that one
+ * back (in QEMU it does not: the guest would exit again and again with the shadow still there), but it does hold back the
+ * window. With IF clear that would not open, and nobody knows when the shadow ends: the NMI goes in. */
 static void inject_nmi(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
 
-    if ((vmcb->event_inj & EVENT_VALID) || (vmcb->interrupt_shadow & 1)) {
+    if (vmcb->event_inj & EVENT_VALID) {
         arch_send_kick(this_cpu());
+        return;
+    }
+    if ((vmcb->interrupt_shadow & 1) && (vmcb->rflags & RFLAGS_IF)) {
+        offer(v, OFFER_WINDOW);
+        vmcb->intercepts[3] |= INTERCEPT3_VINTR;
+        vmcb->clean &= ~CLEAN_INTERCEPTS;
         return;
     }
     WRITE_ONCE(v->arch.nmi_pending, false);
     vmcb->event_inj = EXC_NMI | EVENT_TYPE_NMI | EVENT_VALID;
 }
 
-#define OFFER_CALLBACK 0x100 /* not the vLAPIC's: it comes again for as long as an event is pending */
-
 void svm_inject(struct vcpu *v)
 {
-    struct vmcb *vmcb = v->arch.vmcb;
     int vector;
 
     if (unlikely(READ_ONCE(v->arch.nmi_pending))) {
         inject_nmi(v);
+        if (v->arch.offered >= 0) {
+            return;
+        }
     }
     vector = vlapic_pending_vector(v);
     if (unlikely(vector >= 0)) {
         vlapic_accept(v, (uint8_t)vector);
+        offer(v, vector);
     } else if (unlikely(vcpu_callback_is_pending(v))) {
-        vector = v->domain->callback_vector | OFFER_CALLBACK;
-    } else {
-        return;
+        offer(v, v->domain->callback_vector | OFFER_CALLBACK);
     }
-    v->arch.offered = vector;
-    vmcb->vintr = VINTR_MASKING | VINTR_IRQ | VINTR_IGNORE_TPR | 0xfUL << VINTR_PRIO_SHIFT |
-                  (uint64_t)(uint8_t)vector << VINTR_VECTOR_SHIFT;
-    vmcb->clean &= ~CLEAN_TPR;
+}
+
+/* Whether the processor has delivered an interrupt that it was offered. An exit in the middle of that: it did not. */
+static bool was_delivered(struct vmcb *vmcb, uint8_t vector)
+{
+    if ((vmcb->exit_int_info & (EVENT_VALID | EVENT_VECTOR_MASK)) == (EVENT_VALID | vector)) {
+        vmcb->exit_int_info = 0;
+        return false;
+    }
+    return !(vmcb->vintr & VINTR_IRQ);
 }
 
 void svm_take_back(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
     uint8_t vector = (uint8_t)v->arch.offered;
-    bool is_waiting = vmcb->vintr & VINTR_IRQ;
 
-    if ((vmcb->exit_int_info & (EVENT_VALID | EVENT_VECTOR_MASK)) == (EVENT_VALID | vector)) {
-        vmcb->exit_int_info = 0; /* the exit came while it was being delivered */
-        is_waiting = true;
-    }
-    if (!is_waiting) {
+    if (v->arch.offered & OFFER_WINDOW) {
+        vmcb->intercepts[3] &= ~INTERCEPT3_VINTR;
+        vmcb->clean &= ~CLEAN_INTERCEPTS;
+    } else if (was_delivered(vmcb, vector)) {
         trace(TRC_HVM_INJ_VIRQ, vector, 0);
     } else if (!(v->arch.offered & OFFER_CALLBACK)) {
         vlapic_give_back(v, vector);

@@ -31,6 +31,7 @@ enum vmcb_intercept3 {
     INTERCEPT3_NMI = 1u << 1,
     INTERCEPT3_SMI = 1u << 2,
     INTERCEPT3_INIT = 1u << 3,
+    INTERCEPT3_VINTR = 1u << 4,
     INTERCEPT3_RDPMC = 1u << 15,
     INTERCEPT3_CPUID = 1u << 18,
     INTERCEPT3_INVD = 1u << 22,

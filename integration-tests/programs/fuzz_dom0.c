@@ -2,11 +2,14 @@
 /*
  * Asks the hypervisor for anything as dom0, in the order that a seed decides.
  *
- *   fuzz_dom0 SEED SECONDS [trace]     prints how many calls it made, how many were done, domains, contexts;
- *                                      with trace, each call before it is made
+ *   fuzz_dom0 SEED SECONDS [SPARED [trace]]    prints how many calls it made, how many were done, domains, contexts;
+ *                                              with trace, each call before it is made
+ *   fuzz_dom0 before DOMID                     makes and destroys domains, until DOMID is the next that a domain gets
  *
  * It makes domains of its own, which it uses as badly as it can, and destroys them in the end. What is not tried is
- * in allowed(): what the ABI lets dom0 ask for and what ends dom0, the host, or somebody else's guest.
+ * in allowed(): what the ABI lets dom0 ask for and what ends dom0, the host, or somebody else's guest. Of all guests
+ * it spares one, the domid SPARED: no argument has that number anywhere, so what happens to it is a defect. It should
+ * be a number that means nothing else, not 1.
  */
 #include "../fuzz/calls.h"
 
@@ -32,6 +35,8 @@
 #include <xen/xen.h>
 
 #define PAGE         4096UL
+#define NOBODY       0x10000U /* no domid */
+#define USUAL_WEIGHT 256U
 #define ARENA_PAGES  64U
 #define VICTIMS      4U
 #define CONTEXT_SIZE 16384U
@@ -46,6 +51,7 @@ static int privcmd;
 static uint8_t *arena;
 static domid_t victims[VICTIMS];
 static unsigned vcpus_of[VICTIMS];
+static uint32_t spared = NOBODY;
 static unsigned long call_total, done_total, domain_total, ran_total;
 
 static long issue(uint64_t number, const uint64_t *args)
@@ -108,6 +114,19 @@ static uint64_t make_pointer(struct random *r)
     }
 }
 
+/* In any half of a word, wherever a domid may stand. */
+static bool names_spared(const void *words, size_t size)
+{
+    const uint16_t *half = words;
+
+    for (size_t i = 0; i < size / sizeof(*half); i++) {
+        if (half[i] == spared) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_own(uint64_t domid)
 {
     return domid == 0 || domid == DOMID_SELF;
@@ -150,8 +169,11 @@ static bool allowed_on_own_memory(uint64_t op, const struct call_request *q)
     case XENMEM_increase_reservation:
     case XENMEM_exchange:
         return !is_own(half_at(q, offsetof(struct xen_memory_reservation, domid)));
+    case XENMEM_add_to_physmap_batch: /* also dom0's memory in a victim that runs, and writes there */
+        return !is_own(half_at(q, 0)) && !(half_at(q, offsetof(struct xen_add_to_physmap_batch, space)) ==
+                                               XENMAPSPACE_gmfn_foreign &&
+                                           is_own(half_at(q, offsetof(struct xen_add_to_physmap_batch, u))));
     case XENMEM_add_to_physmap:
-    case XENMEM_add_to_physmap_batch:
     case XENMEM_remove_from_physmap:
     case XENMEM_set_memory_map: /* Linux has read it; the next kernel (kexec) would not find its memory */
         return !is_own(half_at(q, 0));
@@ -162,10 +184,38 @@ static bool allowed_on_own_memory(uint64_t op, const struct call_request *q)
     }
 }
 
+static bool allowed_domctl(const struct call_request *q)
+{
+    switch (word_at(q, 0)) {
+    case XEN_DOMCTL_sendtrigger: /* an NMI, which the kernel may take for the operator's button */
+        return !is_own(half_at(q, offsetof(struct xen_domctl, domain)));
+    case XEN_DOMCTL_scheduler_op: /* shares with which all but a victim that spins seem to hang */
+        return !is_own(half_at(q, offsetof(struct xen_domctl, domain))) &&
+               half_at(q, offsetof(struct xen_domctl, u.scheduler_op.u.credit2.weight)) <= USUAL_WEIGHT;
+    default:
+        return true;
+    }
+}
+
+static bool allowed_sysctl(const struct call_request *q)
+{
+    switch (word_at(q, 0)) {
+    case XEN_SYSCTL_readconsole: /* with clear, the log is gone */
+        return false;
+    case XEN_SYSCTL_tbuf_op: /* rings that stay until the host starts again, which would look like a leak */
+        return word_at(q, offsetof(struct xen_sysctl, u.tbuf_op.cmd)) != XEN_SYSCTL_TBUFOP_set_size;
+    default:
+        return true;
+    }
+}
+
 static bool allowed(const struct call_request *q)
 {
-    uint64_t op = q->args[0];
+    uint64_t op = (uint32_t)q->args[0]; /* as the hypervisor takes it */
 
+    if (names_spared(q->args, sizeof(q->args)) || names_spared(q->structure, q->size)) {
+        return false;
+    }
     switch (q->number) {
     case __HYPERVISOR_sched_op: /* its own end, or its kernel's vCPU asleep for ever; of others: not the witness */
         return ONE_OF(op, SCHEDOP_yield, SCHEDOP_watchdog, SCHEDOP_pin_override) ||
@@ -190,10 +240,10 @@ static bool allowed(const struct call_request *q)
     case __HYPERVISOR_console_io: /* noise, and what is typed */
     case __HYPERVISOR_platform_op: /* the host's clock is dom0's to set; the tests' timestamps need it */
         return false;
-    case __HYPERVISOR_domctl: /* an NMI, which the kernel may take for the operator's button */
-        return q->size != 0 && !(word_at(q, 0) == XEN_DOMCTL_sendtrigger && is_own(word_at(q, 8) & 0xffff));
+    case __HYPERVISOR_domctl:
+        return q->size != 0 && allowed_domctl(q);
     case __HYPERVISOR_sysctl:
-        return q->size != 0 && !(word_at(q, 0) == XEN_SYSCTL_readconsole); /* with clear, the log is gone */
+        return q->size != 0 && allowed_sysctl(q);
     case __HYPERVISOR_physdev_op: /* dom0's own devices: they are gone, and so are their interrupts */
         return !ONE_OF(op, PHYSDEVOP_pci_device_remove, PHYSDEVOP_manage_pci_remove);
     case __HYPERVISOR_kexec_op: /* another kernel */
@@ -261,6 +311,34 @@ static void destroy_victim(unsigned n)
         domctl(&op, XEN_DOMCTL_destroydomain, victims[n]);
     }
     victims[n] = DOMID_INVALID;
+}
+
+/* Numbers are given in order, so one that is far from those of a fresh host takes a while to come. */
+static int go_before(domid_t wanted)
+{
+    struct xen_domctl_createdomain smallest = {
+        .flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+        .max_vcpus = 1,
+        .max_evtchn_port = 1023,
+        .max_grant_frames = 1,
+        .max_maptrack_frames = 1,
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
+        .arch.emulation_flags = XEN_X86_EMU_LAPIC,
+    };
+    domid_t got;
+
+    do {
+        struct xen_domctl op = {.u.createdomain = smallest};
+
+        if (domctl(&op, XEN_DOMCTL_createdomain, 0) != 0) {
+            return 1;
+        }
+        got = (domid_t)op.domain;
+        if (domctl(&op, XEN_DOMCTL_destroydomain, got) != 0) {
+            return 1;
+        }
+    } while (got + 1 != wanted);
+    return 0;
 }
 
 /* A vCPU's state with some bytes of it changed, and then it runs. */
@@ -334,7 +412,7 @@ int main(int argc, char **argv)
 {
     struct random r = {.state = argc > 1 ? strtoull(argv[1], NULL, 0) : 1};
     time_t end = time(NULL) + (argc > 2 ? atoi(argv[2]) : 5);
-    bool trace = argc > 3;
+    bool trace = argc > 4;
 
     mlockall(MCL_CURRENT | MCL_FUTURE); /* the hypervisor does not wait for a page to come */
     privcmd = open("/dev/xen/privcmd", O_RDWR);
@@ -344,6 +422,10 @@ int main(int argc, char **argv)
         perror("fuzz_dom0");
         return 1;
     }
+    if (argc > 2 && strcmp(argv[1], "before") == 0) {
+        return go_before((domid_t)atoi(argv[2]));
+    }
+    spared = argc > 3 ? (uint32_t)atoi(argv[3]) : NOBODY;
     for (unsigned i = 0; i < VICTIMS; i++) {
         victims[i] = DOMID_INVALID;
     }

@@ -12,6 +12,7 @@ longer or another run.
 import os
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from lib.check import Failure, check, wait_for
 from lib.guest import Guest
@@ -20,9 +21,12 @@ HOST = {"cpus": int(os.environ.get("NETHER_FUZZ_CPUS", "1"))}
 SECONDS = int(os.environ.get("NETHER_FUZZ_SECONDS", "20"))
 SEED = int(os.environ.get("NETHER_FUZZ_SEED", "1"))
 STEPS = 20000
-RUN_S = 30          # then the next seed has its turn, whatever this one is at
+RUN_S = 60          # then the next seed has its turn, whatever this one is at
+SILENT_S = 8        # and so it has when this one says nothing, and nothing is said of it
+DOM0_RUN_S = 5
 ANSWER_S = 60       # the other guest's web page: a stall, not a busy machine in emulation
 PROGRAM = "/tmp/fuzz_dom0"
+SPARED = 0xbad      # the domid of the guest that dom0's program spares: it comes up as nothing else
 
 
 class Witness:
@@ -46,18 +50,21 @@ class Witness:
         check(self.guest.state() == "running", f"the other guest is {self.guest.state()}")
 
 
-def fuzzing_guest(host, kernel, seed, vcpus):
-    """Runs one seed to its end, or for RUN_S seconds."""
+def fuzzing_guest(host, kernel, seed, vcpus, meanwhile):
+    """Runs one seed to its end; it may also wait for ever for what it has switched off: as good an end as any."""
     guest = Guest(host, f"fuzz-{seed}", memory_mib=64, vcpus=vcpus, kernel=kernel,
                   cmdline=f"fuzz.seed={seed} fuzz.steps={STEPS} fuzz.cpus={vcpus}")
     guest.config.update(nics=[], onReboot="END_ACTION_DESTROY", onCrash="END_ACTION_DESTROY")
     del guest.config["initrd"]
     host.guests.append(guest)
     guest.create()
-    try:
-        wait_for("its end", lambda: guest.state() == "stopped", RUN_S)
-    except Failure:
-        pass  # it waits for ever for what it has switched off: as good an end as any
+    end, said, heard = time.monotonic() + RUN_S, 0, time.monotonic()
+    while guest.state() != "stopped" and time.monotonic() < min(end, heard + SILENT_S):
+        size = len(host.serial_log())
+        if size != said:
+            said, heard = size, time.monotonic()
+        meanwhile()
+        time.sleep(0.5)
     guest.delete()
 
 
@@ -91,18 +98,29 @@ def test_guest(host):
     host.wait_agent()
     kernel = host.push_guest_kernel("fuzz")
     witness = Witness(host)
-    fuzzing_guest(host, kernel, SEED, 1)  # what is allocated once and kept is there after this one
+    fuzzing_guest(host, kernel, SEED, 1, witness.check_answers)  # what is allocated once and kept is there after this one
     free, count = host.free_memory_bytes(), domains(host)
     end = time.monotonic() + SECONDS
     seed = SEED
     while time.monotonic() < end:
         seed += 1
-        fuzzing_guest(host, kernel, seed, 4 if seed % 4 >= 2 else 1)
+        fuzzing_guest(host, kernel, seed, 4 if seed % 4 >= 2 else 1, witness.check_answers)
         witness.check_answers()
     check_nothing_left(host, free, count)
     witness.check_unharmed()
     return (f"seeds {SEED} to {seed}, at least {steps_reported(host.serial_log())} steps; "
             f"the other guest's slowest answer {witness.slowest_s:.1f} s")
+
+
+def answers_meanwhile(witness, line, timeout_s=300):
+    """Output of a line of shell in dom0; the witness answers before, meanwhile and afterwards."""
+    with ThreadPoolExecutor(1) as other:
+        output = other.submit(witness.guest.host.shell, line, timeout_s=timeout_s)
+        while not output.done():
+            witness.check_answers()
+            wait([output], 1)
+    witness.check_answers()
+    return output.result()
 
 
 def test_dom0(host):
@@ -111,17 +129,19 @@ def test_dom0(host):
     built = host.lab.build / "integration-tests" / "fuzz_dom0"
     result = host.lab.run("push", host.number, built, PROGRAM, capture_output=True)
     check(result.returncode == 0, f"{built} cannot be copied: {result.stderr}")
+    host.shell(f"{PROGRAM} before {SPARED}", timeout_s=300)
     witness = Witness(host)
-    host.shell(f"{PROGRAM} {SEED} 1")
+    domid = witness.guest.get()["status"]["domid"]
+    check(domid == SPARED, f"the other guest is domain {domid}, not {SPARED}")
+    host.shell(f"{PROGRAM} {SEED} 1 {SPARED}")
     free, count = host.free_memory_bytes(), domains(host)
     end = time.monotonic() + SECONDS
     seed, calls, made = SEED, 0, 0
     while time.monotonic() < end:
         seed += 1
-        numbers = re.findall(r"\d+", host.shell(f"{PROGRAM} {seed} 5", timeout_s=120))
+        numbers = re.findall(r"\d+", answers_meanwhile(witness, f"{PROGRAM} {seed} {DOM0_RUN_S} {SPARED}"))
         calls += int(numbers[0])
         made += int(numbers[2])
-        witness.check_answers()
     check_nothing_left(host, free, count, made)
     witness.check_unharmed()
     return (f"seeds {SEED} to {seed}, {calls} calls, {made} domains; "

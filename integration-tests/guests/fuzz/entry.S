@@ -66,9 +66,9 @@ to_long_mode:
     .code16
 trampoline:
     cli
-    xor     %ax, %ax
+    mov     %cs, %ax
     mov     %ax, %ds
-    lgdtl   TRAMPOLINE + (trampoline_gdt - trampoline)
+    lgdtl   trampoline_gdt - trampoline
     mov     $0x11, %eax
     mov     %eax, %cr0
     ljmpl   $SELECTOR_CODE32, $secondary

@@ -128,6 +128,16 @@ static void place(unsigned space, uint64_t index, uint64_t address)
     hypercall(__HYPERVISOR_memory_op, args);
 }
 
+void bring_back(uint64_t page)
+{
+    volatile uint64_t *words = (uint64_t *)page;
+
+    words[511] = 0x5eed;
+    if (words[511] != 0x5eed) {
+        populate(page / PAGE);
+    }
+}
+
 /* Numbers, addresses and frames everywhere in a page of the arena: what arrays are read from. A page that was
  * given away comes back; the shared pages go to where they were. */
 void step_refill(struct cpu *cpu)
@@ -136,10 +146,7 @@ void step_refill(struct cpu *cpu)
     uint64_t page = ARENA + random_below(r, ARENA_PAGES) * PAGE;
     volatile uint64_t *words = (uint64_t *)page;
 
-    words[511] = 0x5eed;
-    if (words[511] != 0x5eed) {
-        populate(page / PAGE);
-    }
+    bring_back(page);
     for (unsigned i = 0; i < 512; i++) {
         switch (random_below(r, 8)) {
         case 0:

@@ -17,10 +17,10 @@
 #include <xen/vcpu.h>
 #include <xen/xen.h>
 
-#define REPORT_EVERY   4096U
+#define REPORT_EVERY   8192U
 #define MAINTAIN_EVERY 64U
 #define TRACE_TICKS    400000000UL  /* so that no line is dropped: the hypervisor prints ten a second */
-#define QUIET_TICKS    3000000000UL /* until what was said before counts no more */
+#define QUIET_TICKS    1500000000UL /* until what was said before counts no more */
 
 extern const uint8_t trampoline[], trampoline_end[];
 extern uint32_t start_info;
@@ -102,18 +102,25 @@ static void start_others(void)
     }
 }
 
+/* All of the lowest 2 MiB may have been given away at once; a CPU that is started there then would be the guest's end. */
+static void prepare_trampoline(void)
+{
+    bring_back(TRAMPOLINE);
+    memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
+}
+
 static void maintain(struct cpu *cpu)
 {
     cpu_restore(cpu);
     lapic_restore(is_x2apic);
-    if (cpu->id == 0) {
+    if (cpu->id == 0 && cpu_total > 1) {
+        prepare_trampoline();
         for (unsigned id = 1; id < cpu_total; id++) {
             uint64_t args[CALL_ARGS] = {VCPUOP_up, id};
 
             hypercall(__HYPERVISOR_vcpu_op, args);
         }
         if (cpu->steps % (MAINTAIN_EVERY * 16) == 0) {
-            memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
             start_others();
         }
     }
@@ -225,7 +232,7 @@ void cpu_main(struct cpu *cpu)
     (void)step_begin(cpu);
     lapic_restore(is_x2apic);
     if (cpu->id == 0) {
-        memcpy((void *)TRAMPOLINE, trampoline, (size_t)(trampoline_end - trampoline));
+        prepare_trampoline();
         start_others();
     }
     run(cpu);
