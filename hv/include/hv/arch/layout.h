@@ -6,12 +6,14 @@
  *   0xffff800000000000  direct map of all RAM, firmware tables and mapped device registers
  *   0xffffffff80000000  the image: physical address 0 + offset; loaded at IMAGE_LOAD_PADDR
  *   0xffffffffa0000000  stacks of the secondary CPUs, STACK_STRIDE apart
+ *   0xffffffffb0000000  a page each CPU, a window on any machine address
  */
 #pragma once
 
 #define IMAGE_OFFSET     0xffffffff80000000
 #define IMAGE_LOAD_PADDR 0x200000
 #define STACK_AREA_BASE  0xffffffffa0000000
+#define WINDOW_BASE      0xffffffffb0000000
 
 /* A CPU's stack: page 0 holds struct cpu, page 1 is never mapped, the rest is the stack itself. */
 #define STACK_STRIDE     0x8000
