@@ -28,7 +28,7 @@
 #define DEVICE    (KERNEL_RW | PTE_PCD | PTE_PWT) /* PAT entry 3: UC */
 
 _Static_assert(CPU_STACK_SIZE == STACK_STRIDE, "this_cpu() masks what head.S and smp.c lay out");
-_Static_assert(sizeof(struct cpu) <= STACK_GUARD, "struct cpu lies below the guard page");
+_Static_assert(sizeof(struct cpu) <= PAGE_SIZE, "struct cpu lies in the stack's first page");
 
 /* Protects the tables once several CPUs run. */
 static struct spinlock paging_lock = SPINLOCK_INIT(LOCK_RANK_IRQ);

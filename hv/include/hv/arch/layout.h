@@ -15,10 +15,15 @@
 #define STACK_AREA_BASE  0xffffffffa0000000
 #define WINDOW_BASE      0xffffffffb0000000
 
-/* A CPU's stack: page 0 holds struct cpu, page 1 is never mapped, the rest is the stack itself. */
+/* A CPU's stack: page 0 holds struct cpu, page 1 is never mapped, the rest is the stack itself. In a Debug build page 1 is
+ * the stack of double faults (x86/descriptors.c), and page 2 is never mapped. */
 #define STACK_STRIDE     0x8000
+#ifdef NDEBUG
 #define STACK_GUARD      0x1000
-#define STACK_LOWEST     0x2000
+#else
+#define STACK_GUARD      0x2000
+#endif
+#define STACK_LOWEST     (STACK_GUARD + 0x1000)
 
 #define GDT_CODE64 0x08
 #define GDT_DATA   0x10
