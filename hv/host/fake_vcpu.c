@@ -2,6 +2,7 @@
 /* The vendor part of a vCPU, for unit tests: a VMCB and an FPU area that no processor ever sees. */
 #include "fake.h"
 
+#include <hv/arch/machine.h>
 #include <hv/print.h>
 
 #include "svm/svm.h"
@@ -26,6 +27,11 @@ void arch_vcpu_free(struct vcpu *v)
 {
     page_free(v->arch.vmcb);
     page_free(v->arch.fpu);
+}
+
+bool machine_check_show(void)
+{
+    return false;
 }
 
 uint64_t fpu_supported_xcr0(void)

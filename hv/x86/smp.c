@@ -95,6 +95,7 @@ void smp_secondary_start(void)
     paging_load();
     descriptors_init();
     lapic_enable();
+    machine_check_init_cpu();
     svm_init_cpu(); /* what it allocates is gone from the heap before dom0's memory is chosen */
     __atomic_store_n(&c->is_online, true, __ATOMIC_RELEASE);
     cpu_run();

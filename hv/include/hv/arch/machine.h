@@ -13,6 +13,11 @@ void smp_start_all(void);
 /* Calibrates the TSC and reads the real-time clock. Needs acpi_info. */
 void tsc_init(void);
 
+/* Machine checks of this CPU are reported from now on, each is a panic. */
+void machine_check_init_cpu(void);
+/* Prints what this CPU's banks hold; whether an uncorrected error is among it. */
+bool machine_check_show(void);
+
 /* Resets the machine (never returns). */
 void machine_reset(void) NORETURN;
 /* Stops this CPU for good. */
