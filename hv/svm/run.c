@@ -78,6 +78,9 @@ static void switch_to(struct cpu *c, struct vcpu *v)
         sched_released(old);
     }
     if (v != NULL) {
+        if (svm_needs_ibpb(c->svm, v)) {
+            x86_wrmsr(MSR_PRED_CMD, PRED_CMD_IBPB);
+        }
         if (!TR_IS_OURS) {
             vmload(v->arch.vmcb_mfn);
         }

@@ -5,12 +5,15 @@
 #include <hv/types.h>
 
 #define MSR_APIC_BASE   0x0000001bU
+#define MSR_PRED_CMD    0x00000049U /* APM vol. 2, 3.2 */
 #define MSR_PAT         0x00000277U
 #define MSR_EFER        0xc0000080U
 #define MSR_STAR        0xc0000081U
 #define MSR_TSC_AUX     0xc0000103U
 #define MSR_VM_CR       0xc0010114U
 #define MSR_VM_HSAVE_PA 0xc0010117U
+
+#define PRED_CMD_IBPB 1UL
 
 #define EFER_SCE   (1UL << 0)
 #define EFER_LME   (1UL << 8)
