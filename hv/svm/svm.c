@@ -10,6 +10,7 @@
 #define SVM_NEXT_RIP     (1U << 3)
 #define SVM_CLEAN_BITS   (1U << 5)
 #define SVM_DECODE       (1U << 7)
+#define VM_CR_DIS_A20M   (1UL << 2) /* 15.30.1 */
 #define VM_CR_SVMDIS     (1UL << 4)
 #define CPUID_IBPB       (1U << 12) /* 8000_0008 EBX */
 
@@ -61,6 +62,7 @@ void svm_init_cpu(void)
     s->asid_generation = 1;
     s->next_asid = 1;
     x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
+    x86_wrmsr(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
     x86_wrmsr(MSR_VM_HSAVE_PA, s->host_save.n << PAGE_SHIFT);
     fpu_init_cpu();
     timer_init_cpu(c);
