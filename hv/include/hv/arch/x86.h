@@ -39,6 +39,7 @@
 #define CR4_PGE        (1UL << 7)
 #define CR4_OSFXSR     (1UL << 9)
 #define CR4_OSXMMEXCPT (1UL << 10)
+#define CR4_LA57       (1UL << 12)
 #define CR4_SMEP       (1UL << 20)
 #define CR4_SMAP       (1UL << 21)
 #define CR4_OSXSAVE    (1UL << 18)
@@ -65,10 +66,12 @@
 #define EXC_AC 17
 #define EXC_MC 18
 
-/* Whether four levels of page tables can translate the address: bits 63:48 are as bit 47. */
-static inline bool x86_is_canonical(uint64_t linear)
+/* Whether so many levels of page tables can translate the address: with four, bits 63:48 are as bit 47. */
+static inline bool x86_is_canonical(uint64_t linear, unsigned levels)
 {
-    return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
+    unsigned unused = 64 - 12 - 9 * levels;
+
+    return (uint64_t)((int64_t)(linear << unused) >> unused) == linear;
 }
 
 struct cpuid_regs {
