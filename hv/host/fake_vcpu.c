@@ -83,7 +83,7 @@ unsigned arch_vcpu_code_bits(const struct vcpu *v)
 
 uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
 {
-    return 0;
+    return segment == 0 ? v->arch.vmcb->es.base : 0;
 }
 
 uint64_t arch_vcpu_rflags(const struct vcpu *v)
