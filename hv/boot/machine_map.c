@@ -6,7 +6,7 @@
 #include <hv/arch/x86.h>
 #include <hv/print.h>
 
-#define MAX_KEPT 64U
+#define MAX_KEPT 256U
 
 static struct {
     uint64_t start, end;

@@ -86,6 +86,7 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     boot_memory_to_heap();
     pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
     lapic_init();
+    machine_check_init_cpu();
     ioapic_init();
     keep_own_registers();
     init_iommu();

@@ -6,6 +6,7 @@
 struct tsc_scale host_tsc_scale;
 uint64_t host_tsc_khz;
 uint64_t host_boot_tsc;
+bool host_tsc_is_unstable;
 
 #define FARTHEST_NS (1UL << 60) /* in TSC ticks still far from 2^64 */
 
@@ -38,12 +39,24 @@ uint64_t tsc_scale_apply(struct tsc_scale scale, uint64_t delta)
     return (uint64_t)(((unsigned __int128)delta * scale.mul_frac) >> 32);
 }
 
+/* The latest time that any CPU has seen. */
+static uint64_t never_back(uint64_t now)
+{
+    static uint64_t latest;
+    uint64_t seen = __atomic_load_n(&latest, __ATOMIC_RELAXED);
+
+    while (seen < now && !__atomic_compare_exchange_n(&latest, &seen, now, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+    return MAX(seen, now);
+}
+
 uint64_t now_ns(void)
 {
     uint64_t ticks = arch_read_tsc() - host_boot_tsc;
-
     /* A CPU whose TSC is a few ticks behind must not see a huge time right after boot. */
-    return (int64_t)ticks < 0 ? 0 : tsc_scale_apply(host_tsc_scale, ticks);
+    uint64_t now = (int64_t)ticks < 0 ? 0 : tsc_scale_apply(host_tsc_scale, ticks);
+
+    return unlikely(host_tsc_is_unstable) ? never_back(now) : now;
 }
 
 uint64_t tsc_at_ns(uint64_t ns)

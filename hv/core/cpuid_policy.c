@@ -375,7 +375,7 @@ static void query_hypervisor_tsc(struct vcpu *v, uint32_t subleaf, struct cpuid_
     uint64_t offset = v->domain->tsc_offset;
 
     if (subleaf == 0) {
-        out->eax = 1U << 1 | (uint32_t)has(v->domain->cpuid, F(RDTSCP)) << 2;
+        out->eax = (uint32_t)!host_tsc_is_unstable << 1 | (uint32_t)has(v->domain->cpuid, F(RDTSCP)) << 2;
         out->ecx = host_tsc_khz;
     } else if (subleaf == 1) {
         out->eax = offset;

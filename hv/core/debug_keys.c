@@ -90,6 +90,22 @@ static void show_interrupts(void)
     vioapic_show(dom0);
 }
 
+#ifndef NDEBUG
+/* More than there is: shows that the Debug build says so. */
+static unsigned use_up_stack(unsigned kib)
+{
+    volatile char used[1024];
+
+    used[0] = 1;
+    return kib == 0 ? 0 : use_up_stack(kib - 1) + used[0];
+}
+
+static void overflow_stack(void)
+{
+    pr_info("stack: %u KiB used", use_up_stack(64));
+}
+#endif
+
 static const struct {
     char key;
     const char *about;
@@ -98,6 +114,9 @@ static const struct {
     {'h', "this list", show_help},       {'q', "domains and vCPUs", show_domains},
     {'m', "memory", show_memory},        {'r', "CPUs and what they run", show_cpus},
     {'t', "time", show_clock},           {'i', "dom0's interrupt lines", show_interrupts},
+#ifndef NDEBUG
+    {'O', "a panic: the stack overflows", overflow_stack},
+#endif
 };
 
 static void show_help(void)

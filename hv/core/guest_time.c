@@ -32,7 +32,7 @@ void time_update_vcpu(struct vcpu *v)
         .system_time = d->time_offset_ns,
         .tsc_to_system_mul = host_tsc_scale.mul_frac,
         .tsc_shift = host_tsc_scale.shift,
-        .flags = XEN_PVCLOCK_TSC_STABLE_BIT,
+        .flags = host_tsc_is_unstable ? 0 : XEN_PVCLOCK_TSC_STABLE_BIT,
     };
 
     spin_guard(&v->time_lock);

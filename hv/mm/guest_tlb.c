@@ -31,9 +31,9 @@ static bool is_same_paging(const struct vcpu *v, const struct guest_paging *then
            now.efer == then->efer;
 }
 
-static bool is_long_mode(const struct guest_paging *paging)
+static bool leaves_trail(const struct guest_paging *paging)
 {
-    return (paging->cr0 & CR0_PG) && (paging->efer & EFER_LMA);
+    return (paging->cr0 & CR0_PG) && (paging->efer & EFER_LMA) && !(paging->cr4 & CR4_LA57);
 }
 
 static bool is_same_trail(const struct guest_trail *trail)
@@ -64,7 +64,7 @@ static struct guest_tlb_entry *entry_of(struct vcpu *v, uint64_t linear, unsigne
     return &v->guest_tlb[((linear >> PAGE_SHIFT) ^ half) % GUEST_TLB_ENTRIES];
 }
 
-/* Walks anew. Only long mode's walks leave a trail and are remembered. Not inlined: a hit saves no
+/* Walks anew. Only long mode's walks of four levels leave a trail and are remembered. Not inlined: a hit saves no
  * registers then. */
 __attribute__((noinline)) static char *fill(struct vcpu *v, struct guest_tlb_entry *e,
                                              uint64_t linear, unsigned access)
@@ -85,7 +85,7 @@ __attribute__((noinline)) static char *fill(struct vcpu *v, struct guest_tlb_ent
         return NULL;
     }
     e->linear = linear;
-    e->access = access | (is_long_mode(&e->paging) ? TLB_VALID : 0);
+    e->access = access | (leaves_trail(&e->paging) ? TLB_VALID : 0);
     e->p2m_changes = v->domain->p2m.change_count;
     return e->page;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guest's own page tables, walked in software as the processor would: no paging, 32-bit with PSE,
- * PAE and long mode (AMD64 APM vol. 2, chapter 5). Accessed and dirty bits are set as hardware sets
- * them, so that a guest kernel sees what a hypercall wrote.
+ * PAE and long mode of four or five levels (AMD64 APM vol. 2, chapter 5). Accessed and dirty bits are set as
+ * hardware sets them, so that a guest kernel sees what a hypercall wrote.
  */
 #include <hv/guest_walk.h>
 
@@ -28,8 +28,8 @@ struct walk_format {
 
 static struct walk_format format_of(const struct guest_paging *paging)
 {
-    if (paging->efer & EFER_LMA) {
-        return (struct walk_format){4, 9, 8};
+    if (paging->efer & EFER_LMA) { /* CPUID offers no LA57, but a processor that has it lets it be set */
+        return (struct walk_format){paging->cr4 & CR4_LA57 ? 5 : 4, 9, 8};
     }
     return paging->cr4 & CR4_PAE ? (struct walk_format){3, 9, 8} : (struct walk_format){2, 10, 4};
 }
@@ -65,7 +65,7 @@ static bool is_leaf(const struct guest_paging *paging, const struct walk_format 
     if (level == 1) {
         return true;
     }
-    return (pte & GPTE_PS) && level <= 3 && (level != 3 || format->levels == 4) &&
+    return (pte & GPTE_PS) && level <= 3 && (level != 3 || format->levels > 3) &&
            (format->entry_bytes == 8 || (paging->cr4 & CR4_PSE));
 }
 
@@ -113,11 +113,11 @@ int guest_walk_locked(struct vcpu *v, const struct guest_paging *paging, uint64_
         return 0;
     }
     format = format_of(paging);
-    if (format.levels == 4 ? !x86_is_canonical(linear) : linear > 0xffffffffU) {
+    if (format.levels > 3 ? !x86_is_canonical(linear, format.levels) : linear > 0xffffffffU) {
         return fault(access, false, error_code);
     }
     table = format.levels == 3 ? paging->cr3 & 0xffffffe0U
-                               : paging->cr3 & (format.levels == 4 ? GPTE_ADDR : 0xfffff000U);
+                               : paging->cr3 & (format.levels > 3 ? GPTE_ADDR : 0xfffff000U);
     for (unsigned level = format.levels;; level--) {
         unsigned shift = PAGE_SHIFT + (level - 1) * format.index_bits;
         uint64_t index = (linear >> shift) & ((1UL << format.index_bits) - 1);

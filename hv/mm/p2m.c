@@ -29,6 +29,7 @@
 /* Tables that any domain may have, and its frames for each one more: four times what RAM needs. */
 #define TABLES_MIN       1024U
 #define FRAMES_PER_TABLE 128U
+#define HARDWARE_FACTOR  4U /* dom0 has device memory as well: its tables may be 1/32 of the host's RAM */
 
 /* What is done under the lock at once: leaves, and frames to be dropped after it. */
 #define REMOVE_BATCH 64U
@@ -90,15 +91,15 @@ static unsigned pte_flags(uint64_t pte)
            (frame_is_counted(pte_mfn(pte)) ? 0 : P2M_MMIO);
 }
 
-/* What a guest spreads over its address space to no purpose must not empty the host's heap. A dying
- * one needs tables to be taken apart. */
+/* What a guest spreads over its address space to no purpose, or dom0 by moving its devices about, must not empty the
+ * host's heap. A dying one needs tables to be taken apart. */
 static bool may_have_table(const struct p2m *p)
 {
     const struct domain *d = p->domain;
+    uint64_t frames = d->is_hardware ? HARDWARE_FACTOR * frame_limit : d->frames_max;
 
-    return d->is_hardware || d->state != DOMAIN_ALIVE ||
-           p->table_frames <
-               TABLES_MIN + d->frames_max / FRAMES_PER_TABLE + (d->paging_pool_bytes >> PAGE_SHIFT);
+    return d->state != DOMAIN_ALIVE ||
+           p->table_frames < TABLES_MIN + frames / FRAMES_PER_TABLE + (d->paging_pool_bytes >> PAGE_SHIFT);
 }
 
 /* The only writer of entries in use; the lock is held. Whoever remembers a lookup sees by the count

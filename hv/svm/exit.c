@@ -126,6 +126,8 @@ void svm_handle_exit(struct vcpu *v)
     case VMEXIT_EXCEPTION + EXC_AC:
         exit_exception(v, vmcb->exit_code - VMEXIT_EXCEPTION);
         return;
+    case VMEXIT_EXCEPTION + EXC_MC: /* the host's: intercepted for that (15.12) */
+        panic("machine check while d%uv%u ran", v->domain->domid, v->id);
     case VMEXIT_INVALID:
     case (uint32_t)VMEXIT_INVALID: /* QEMU writes the low half alone */
         exit_crash(v, "VMRUN refused the state");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The small exits: HLT, shutdown (triple fault), CR8 and XSETBV. */
+#include <hv/arch/machine.h>
 #include <hv/decode.h>
 #include <hv/guest_copy.h>
 #include <hv/print.h>
@@ -47,6 +48,9 @@ void svm_exit_hlt(struct vcpu *v)
 
 void svm_exit_shutdown(struct vcpu *v)
 {
+    if (machine_check_show()) { /* becomes a shutdown where CR4.MCE is off, as the guest's is (chapter 9) */
+        panic("machine check while d%uv%u ran", v->domain->domid, v->id);
+    }
     printk_guest("d%uv%u: triple fault at %lx\n", v->domain->domid, v->id, v->arch.vmcb->rip);
     /* The VMCB is undefined after this exit (15.14.3): v does not run again. */
     domain_shutdown(v->domain, SHUTDOWN_reboot);

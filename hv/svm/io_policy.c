@@ -17,6 +17,9 @@
 #define MSRPM_BYTES (2 * PAGE_SIZE)
 
 #define PORT_PIT_CHANNEL2 0x42
+#define PORT_8042         0x64
+#define PORT_SYSTEM       0x92
+#define SYSTEM_A20        0x02
 #define PORT_CF9          0xcf9
 #define SLEEP_ENABLE      (1U << 13) /* PM1_CNT.SLP_EN, ACPI 6.4, 4.8.3.2.1 */
 #define RESET_CF9         0x04
@@ -88,12 +91,23 @@ static bool is_pm1_cnt(uint32_t port)
            (acpi_info.pm1b_cnt_port != 0 && port == acpi_info.pm1b_cnt_port);
 }
 
-/* Ports that the hardware domain does not reach: 8259s, PIT, PCI configuration with 0xcf9 (reset), and those of
- * serial_owns_port() and is_pm1_cnt(). */
+/* QEMU's own: fw_cfg's DMA, which no IOMMU translates, and the ejection of processors. */
+static bool is_emulators(uint32_t port)
+{
+    return (port >= 0x514 && port <= 0x51b) || (port >= 0xcd8 && port <= 0xce3);
+}
+
+static bool gates_a20(uint32_t port)
+{
+    return port == PORT_8042 || port == PORT_SYSTEM;
+}
+
+/* Ports that the hardware domain does not reach: 8259s, PIT, PCI configuration with 0xcf9 (reset), what gates A20, and those
+ * of serial_owns_port(), is_pm1_cnt() and is_emulators(). */
 static bool is_trapped(uint32_t port)
 {
     return (port & ~0x81U) == 0x20 || (port >= 0x40 && port <= 0x43) || is_pci_port(port) || serial_owns_port(port) ||
-           is_pm1_cnt(port) || is_pm1_cnt(port - 1);
+           is_pm1_cnt(port) || is_pm1_cnt(port - 1) || gates_a20(port) || is_emulators(port);
 }
 
 int svm_maps_init_hardware_domain(struct domain *d)
@@ -120,7 +134,7 @@ uint32_t svm_port_read(struct vcpu *v, uint16_t port, unsigned size)
         if (is_pci_port(port) && vpci_port_read(v, port, size, &value)) {
             return value;
         }
-        if (is_pm1_cnt(port)) {
+        if (is_pm1_cnt(port) || (gates_a20(port) && size == 1)) {
             return x86_in(port, size);
         }
     }
@@ -137,6 +151,17 @@ static void pm1_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t val
     x86_out(port, size, value);
 }
 
+/* Address line 20 stays on: without it the host's memory is not where it was. Not every machine heeds VM_CR.DIS_A20M. Of the
+ * 8042's commands 0xd1 writes its output port, whose bit 1 is A20, 0xdd is A20 off, 0xfx pulses the low bits that are 0. */
+static void a20_write(uint16_t port, uint32_t value)
+{
+    if (port == PORT_SYSTEM) {
+        x86_out8(port, (uint8_t)(value | SYSTEM_A20));
+    } else if (value != 0xd1 && value != 0xdd) {
+        x86_out8(port, (uint8_t)(value >= 0xf0 ? value | SYSTEM_A20 : value));
+    }
+}
+
 void svm_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value)
 {
     if (v->domain->is_hardware) {
@@ -151,6 +176,9 @@ void svm_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value
         }
         if (is_pm1_cnt(port)) {
             pm1_write(v, port, size, value);
+        }
+        if (gates_a20(port) && size == 1) {
+            a20_write(port, value);
         }
     }
 }

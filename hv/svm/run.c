@@ -6,6 +6,7 @@
  */
 #include <hv/arch/cpu.h>
 #include <hv/arch/layout.h>
+#include <hv/arch/traps.h>
 #include <hv/arch/x86.h>
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -18,6 +19,14 @@
 #include <hv/vlapic.h>
 
 #include "svm.h"
+
+/* Whether TR is the host's from each exit to the next entry, for double faults (x86/descriptors.c); else it and the rest of
+ * what VMLOAD loads is the guest's until another one's is needed. */
+#ifdef NDEBUG
+#define TR_IS_OURS 0
+#else
+#define TR_IS_OURS 1
+#endif
 
 /* Frames an idle CPU scrubs before it looks for work again. */
 #define IDLE_SCRUB_FRAMES 64
@@ -59,14 +68,21 @@ static void switch_to(struct cpu *c, struct vcpu *v)
         return;
     }
     if (old != NULL) {
-        vmsave(old->arch.vmcb_mfn);
+        if (!TR_IS_OURS) {
+            vmsave(old->arch.vmcb_mfn);
+        }
         fpu_save(old);
         save_breakpoints(old);
         c->svm->loaded = NULL;
         sched_released(old);
     }
     if (v != NULL) {
-        vmload(v->arch.vmcb_mfn);
+        if (svm_needs_ibpb(c->svm, v)) {
+            x86_wrmsr(MSR_PRED_CMD, PRED_CMD_IBPB);
+        }
+        if (!TR_IS_OURS) {
+            vmload(v->arch.vmcb_mfn);
+        }
         fpu_restore(v);
         load_breakpoints(v);
         c->svm->loaded = v;
@@ -166,7 +182,14 @@ static void enter(struct cpu *c, struct vcpu *v)
     }
     svm_asid_update(c, v);
     trace(TRC_HVM_VMENTRY);
+    if (TR_IS_OURS) {
+        vmload(v->arch.vmcb_mfn);
+    }
     svm_enter(&v->arch.gprs, v->arch.vmcb_mfn.n << PAGE_SHIFT);
+    if (TR_IS_OURS) {
+        vmsave(v->arch.vmcb_mfn);
+        descriptors_load_tss();
+    }
     __atomic_store_n(&c->in_guest, false, __ATOMIC_RELEASE);
 
     v->arch.gprs.rax = vmcb->rax;

@@ -10,7 +10,9 @@
 #define SVM_NEXT_RIP     (1U << 3)
 #define SVM_CLEAN_BITS   (1U << 5)
 #define SVM_DECODE       (1U << 7)
+#define VM_CR_DIS_A20M   (1UL << 2) /* 15.30.1 */
 #define VM_CR_SVMDIS     (1UL << 4)
+#define CPUID_IBPB       (1U << 12) /* 8000_0008 EBX */
 
 struct svm_features svm_features;
 
@@ -36,14 +38,15 @@ void svm_detect(void)
         .has_next_rip = svm.edx & SVM_NEXT_RIP,
         .has_decode_assist = svm.edx & SVM_DECODE,
         .has_clean_bits = svm.edx & SVM_CLEAN_BITS,
+        .has_ibpb = x86_cpuid(0x80000008, 0).ebx & CPUID_IBPB,
     };
     if (svm_features.asid_count < 2) {
         halt_with_message("this processor offers no address space identifiers for guests");
     }
-    pr_info("svm: nested paging, %u ASIDs%s%s%s\n", svm_features.asid_count,
+    pr_info("svm: nested paging, %u ASIDs%s%s%s%s\n", svm_features.asid_count,
             svm_features.has_next_rip ? ", next RIP" : "",
             svm_features.has_decode_assist ? ", decode assists" : "",
-            svm_features.has_clean_bits ? ", clean bits" : "");
+            svm_features.has_clean_bits ? ", clean bits" : "", svm_features.has_ibpb ? ", IBPB" : "");
 }
 
 void svm_init_cpu(void)
@@ -59,6 +62,7 @@ void svm_init_cpu(void)
     s->asid_generation = 1;
     s->next_asid = 1;
     x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
+    x86_wrmsr(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
     x86_wrmsr(MSR_VM_HSAVE_PA, s->host_save.n << PAGE_SHIFT);
     fpu_init_cpu();
     timer_init_cpu(c);

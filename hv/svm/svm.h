@@ -12,7 +12,7 @@ struct cpu;
 /* What this host's SVM can do (CPUID 8000_000A, APM vol. 2, 15.1.2 and appendix). */
 struct svm_features {
     uint32_t asid_count;
-    bool has_next_rip, has_decode_assist, has_clean_bits;
+    bool has_next_rip, has_decode_assist, has_clean_bits, has_ibpb;
 };
 
 extern struct svm_features svm_features;
@@ -29,7 +29,17 @@ struct svm_cpu {
     uint64_t asid_generation; /* bumped when the ASIDs ran out: all are flushed */
     uint32_t next_asid;
     struct vcpu *loaded;      /* whose VMLOAD state and FPU this CPU holds */
+    domid_t last_domid;       /* who trained its branch predictors */
 };
+
+/* Whether v, which is about to run here, must not be steered by the predictors as they are. Domids are not soon used again. */
+static inline bool svm_needs_ibpb(struct svm_cpu *s, const struct vcpu *v)
+{
+    bool is_other = s->last_domid != v->domain->domid;
+
+    s->last_domid = v->domain->domid;
+    return is_other && svm_features.has_ibpb;
+}
 
 /* Gives v an ASID that has no stale translations on this CPU, if its present one may have. Called
  * with c->in_guest set, so that a flush that comes later sees us. */

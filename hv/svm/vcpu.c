@@ -16,7 +16,7 @@
 static void set_intercepts(struct vmcb *vmcb)
 {
     vmcb->intercepts[0] = INTERCEPT_CR_READ(8) | INTERCEPT_CR_WRITE(8);
-    vmcb->intercepts[2] = 1U << EXC_DB | 1U << EXC_AC;
+    vmcb->intercepts[2] = 1U << EXC_DB | 1U << EXC_AC | 1U << EXC_MC;
     vmcb->intercepts[3] = INTERCEPT3_INTR | INTERCEPT3_NMI | INTERCEPT3_SMI | INTERCEPT3_INIT |
                           INTERCEPT3_RDPMC | INTERCEPT3_CPUID | INTERCEPT3_INVD | INTERCEPT3_HLT |
                           INTERCEPT3_INVLPGA | INTERCEPT3_IOIO | INTERCEPT3_MSR |

@@ -14,6 +14,8 @@ struct vmcb_segment {
     uint64_t base;
 };
 
+#define SEG_ATTR_DOWN      0x0004U /* of data: expand-down */
+#define SEG_ATTR_CODE      0x0008U
 #define SEG_ATTR_S         0x0010U
 #define SEG_ATTR_DPL_SHIFT 5
 #define SEG_ATTR_P         0x0080U

@@ -32,7 +32,7 @@ uint64_t fakes_heap_frames;
 
 uint8_t fakes_config[256];
 struct fakes_delivery fakes_delivery;
-unsigned fakes_vectors_in_use, fakes_vectors_max, fakes_regions, fakes_unmapped;
+unsigned fakes_vectors_in_use, fakes_vectors_max, fakes_regions, fakes_unmapped, fakes_mapped;
 char fakes_serial[4096];
 size_t fakes_serial_room;
 uint64_t fakes_tsc;
@@ -58,7 +58,7 @@ void fakes_reset(void)
     memset(fakes_serial, 0, sizeof(fakes_serial));
     fakes_delivery = (struct fakes_delivery){0};
     fakes_remapping = (struct fakes_remapping){0};
-    fakes_vectors_in_use = fakes_regions = fakes_unmapped = 0;
+    fakes_vectors_in_use = fakes_regions = fakes_unmapped = fakes_mapped = 0;
     fakes_vectors_max = 256;
     next_page = ARENA_BYTES / 2 / PAGE_SIZE; /* allocations come out of the upper half */
     the_cpu = (struct cpu){.apic_id = 3};
@@ -142,7 +142,13 @@ void halt_with_message(const char *fmt, ...)
 
 void *paging_map_mmio(uint64_t paddr, size_t size)
 {
+    fakes_mapped++;
     fakes_ram(paddr + size - 1);
+    return fakes_ram(paddr);
+}
+
+volatile void *paging_window(uint64_t paddr)
+{
     return fakes_ram(paddr);
 }
 
@@ -273,6 +279,11 @@ bool iommu_owns_device(uint16_t bdf)
 int mmio_register(struct domain *d, gfn_t start, gfn_t end, const struct mmio_ops *ops, void *data)
 {
     (void)d;
+    for (unsigned i = 0; i < MAX_FAKE_REGIONS; i++) {
+        if (regions[i].ops && regions[i].start < end.n && regions[i].end > start.n) {
+            return -XEN_EEXIST;
+        }
+    }
     for (unsigned i = 0; i < MAX_FAKE_REGIONS; i++) {
         if (!regions[i].ops) {
             regions[i].start = start.n;

@@ -40,6 +40,8 @@ extern struct fakes_remapping {
 
 /* Ranges that are trapped now, and frames unmapped so far. */
 extern unsigned fakes_regions, fakes_unmapped;
+/* How often device registers were mapped for good. */
+extern unsigned fakes_mapped;
 /* An access to a trapped page, as the guest does it. */
 uint64_t fakes_mmio_read(uint64_t gpa, unsigned size);
 void fakes_mmio_write(uint64_t gpa, unsigned size, uint64_t value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Firmware's tables, right and damaged. */
 #include <hv/acpi.h>
+#include <hv/machine_map.h>
 
 #include "../iommu/ivrs.h"
 #include "boot_fakes.h"
@@ -256,4 +257,30 @@ Test(ivrs, cut_off_blocks_are_left_out, .init = fakes_reset)
     cr_assert_not(ivrs_parse(ivrs(blocks, sizeof(blocks)), &info));
 
     cr_assert_not(ivrs_parse(ivrs(blocks, 3), &info));
+}
+
+/* They were device memory, and dom0's devices there had raw MSI registers. */
+Test(acpi, other_segments_configuration_space_is_kept)
+{
+    uint64_t tables[] = {MADT, MCFG};
+    const uint8_t mcfg[8 + 4 * 16] = {
+        [8 + 3] = 0xb0, [8 + 11] = 0x7f,                          /* segment 0, buses 0 to 7f, at b000_0000 */
+        [24 + 3] = 0xc0, [24 + 8] = 1, [24 + 10] = 2, [24 + 11] = 3, /* segment 1, buses 2 and 3, at c000_0000 */
+        [40 + 3] = 0xb0, [40 + 10] = 0x80, [40 + 11] = 0xff,      /* the rest of segment 0 */
+        [56 + 3] = 0xd0, [56 + 10] = 9,                           /* damaged: ends before it begins */
+    };
+
+    table(MADT, "APIC", madt_body, sizeof(madt_body));
+    table(MCFG, "MCFG", mcfg, sizeof(mcfg));
+    root(tables, 2);
+    acpi_init(RSDP);
+
+    cr_assert_eq(acpi_info.mcfg_base, 0xb0000000);
+    cr_assert_eq(acpi_info.mcfg_bus_end, 0x7f);
+    cr_assert(machine_is_device_memory(mfn(0xc01ff)));
+    cr_assert_not(machine_is_device_memory(mfn(0xc0200)));
+    cr_assert_not(machine_is_device_memory(mfn(0xc03ff)));
+    cr_assert(machine_is_device_memory(mfn(0xc0400)));
+    cr_assert_not(machine_is_device_memory(mfn(0xb8000)));
+    cr_assert(machine_is_device_memory(mfn(0xd0900)));
 }

@@ -64,6 +64,28 @@ Test(guest_copy, walk_sets_accessed_and_dirty)
     cr_assert_eq(table[0x10] & 0x60, 0x60);
 }
 
+/* CPUID does not offer it, but nothing keeps a guest from setting it where the processor has it. */
+Test(guest_copy, five_levels_are_walked)
+{
+    const uint64_t linear = 4UL << 48 | 0x10 << PAGE_SHIFT, beyond = 1UL << 57 | 0x10 << PAGE_SHIFT;
+    uint64_t *table = use_tables(), value = 7;
+
+    ((uint64_t *)fake_guest_memory(a, 5 << PAGE_SHIFT))[4] = 1 << PAGE_SHIFT | 3;
+    v->arch.vmcb->cr3 = 5 << PAGE_SHIFT;
+    v->arch.vmcb->cr4 |= CR4_LA57;
+
+    cr_assert_eq(guest_copy_out(v, linear, &value, sizeof(value)), 0);
+    cr_assert_eq(*(uint64_t *)fake_guest_memory(a, 20 << PAGE_SHIFT), 7);
+    table[0x10] = 21 << PAGE_SHIFT | 3;
+    cr_assert_eq(guest_copy_out(v, linear, &value, sizeof(value)), 0);
+    cr_assert_eq(*(uint64_t *)fake_guest_memory(a, 21 << PAGE_SHIFT), 7, "an old walk was believed");
+    ((uint64_t *)fake_guest_memory(a, 5 << PAGE_SHIFT))[4] = 0;
+    cr_assert_eq(guest_copy_in(v, &value, linear, sizeof(value)), -XEN_EFAULT);
+    ((uint64_t *)fake_guest_memory(a, 5 << PAGE_SHIFT))[0] = 1 << PAGE_SHIFT | 3;
+    cr_assert_eq(guest_copy_in(v, &value, 0x10 << PAGE_SHIFT, sizeof(value)), 0);
+    cr_assert_eq(guest_copy_in(v, &value, beyond, sizeof(value)), -XEN_EFAULT, "not canonical");
+}
+
 /* A page granted read-only holds the last table: setting its bits would write the granter's page.
  */
 Test(guest_copy, walk_does_not_write_a_read_only_page)

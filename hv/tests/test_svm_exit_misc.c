@@ -82,3 +82,17 @@ Test(svm_exit_misc, hlt_goes_on_when_the_callback_is_pending)
 
     cr_expect_not(halts());
 }
+
+Test(svm_exit_misc, branch_predictions_end_where_another_domain_begins)
+{
+    struct vcpu *neighbour = fake_domain_create(2, 2)->vcpus[0];
+    struct svm_cpu cpu = {.last_domid = 2};
+
+    svm_features.has_ibpb = true;
+    cr_assert_not(svm_needs_ibpb(&cpu, neighbour->domain->vcpus[1]), "the same domain");
+    cr_assert(svm_needs_ibpb(&cpu, v));
+    cr_assert_not(svm_needs_ibpb(&cpu, v));
+    cr_assert(svm_needs_ibpb(&cpu, neighbour));
+    svm_features.has_ibpb = false;
+    cr_assert_not(svm_needs_ibpb(&cpu, v), "the processor has none");
+}

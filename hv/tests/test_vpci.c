@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the hardware domain sees of MSI and MSI-X, and what the device is told instead. */
 #include <hv/boot.h>
+#include <hv/frame.h>
 #include <hv/machine_map.h>
+#include <hv/mmio.h>
 #include <hv/vmsi.h>
 #include <hv/vpci.h>
 
@@ -245,15 +247,51 @@ Test(vpci, msix_in_ram_or_in_the_hypervisor_s_registers_is_not_enabled)
     cr_assert_eq(ram[0x800 / 4 + 3], 0, "moved onto RAM later");
 }
 
-Test(vpci, msix_beyond_the_direct_map_is_not_enabled)
+Test(vpci, msix_beyond_what_the_processor_can_address_is_not_enabled)
 {
-    vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, 0x80200000 | 4);
-    vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 8, 4, 0x7fff); /* there the hypervisor's image begins */
+    static const uint32_t bars[] = {0xfffff000, 0x80200000};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(bars); i++) { /* the first is the last page there is: the table wraps */
+        pci_config_write(FAKE_BDF, MSIX + PCI_MSIX_TABLE, 4, (i == 0 ? 0xff0 : 0) | 1);
+        vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, bars[i] | 4);
+        vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 8, 4, 0xffffffff);
+        enable_msix();
+        cr_assert_eq(host32(MSIX) >> 16 & PCI_MSIX_ENABLE, 0);
+    }
+    cr_assert_eq(fakes_regions, 0);
+}
+
+/* It was followed: written to through the other one's trap, it wrote into the other one's table. */
+Test(vpci, msix_moved_onto_another_device_s_trap_is_switched_off)
+{
+    static const struct mmio_ops others;
 
     enable_msix();
+    fakes_mmio_write(TABLE + 8, 4, 0x77);
+    fakes_mmio_write(TABLE + 12, 4, 0);
+    cr_assert_eq(mmio_register(&hw, gfn(0x200), gfn(0x201), &others, NULL), 0);
+
+    vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, 0x200000 | 4);
 
     cr_assert_eq(host32(MSIX) >> 16 & PCI_MSIX_ENABLE, 0);
-    cr_assert_eq(fakes_regions, 0);
+    cr_assert_eq(fakes_regions, 1, "the other one's alone");
+    cr_assert_eq(fakes_vectors_in_use, 0);
+    cr_assert_eq(*(uint32_t *)fakes_ram(0x200000 + 0x800 + 8), 0, "the other one's table was written");
+}
+
+/* Each place took a page of tables out of the heap, for ever; the last one was a panic. */
+Test(vpci, msix_moved_about_takes_no_memory)
+{
+    enable_msix();
+    void *before = page_alloc();
+
+    for (uint32_t bar = 0x100000; bar < 0x300000; bar += PAGE_SIZE) {
+        vpci_config_write(&hw, FAKE_BDF, PCI_BAR0 + 4, 4, bar | 4);
+    }
+
+    cr_assert_eq(fakes_regions, 1);
+    cr_assert_eq(fakes_mapped, 0);
+    cr_assert_eq((char *)page_alloc() - (char *)before, PAGE_SIZE);
 }
 
 Test(vpci, msix_table_does_not_grow_into_ram_when_the_device_lies_about_its_size)

@@ -21,6 +21,7 @@ struct cpu *cpus[MAX_CPUS];
 unsigned cpu_count = 1;
 uint64_t host_tsc_khz = 1000000;
 struct tsc_scale host_tsc_scale = {.mul_frac = 0x80000000, .shift = 1};
+bool host_tsc_is_unstable;
 
 static struct cpu boot_cpu;
 static struct domain domain;

@@ -75,7 +75,7 @@ static int translate(struct emulation *e, uint64_t linear, bool is_write, bool m
         *gpa = e->gpa;
         return 0;
     }
-    if (e->code_bits == 64 && !x86_is_canonical(linear)) {
+    if (e->code_bits == 64 && !x86_is_canonical(linear, arch_vcpu_cr4(e->v) & CR4_LA57 ? 5 : 4)) {
         arch_inject_exception(e->v, e->insn.segment == DECODE_SS ? EXC_SS : EXC_GP, true, 0);
         return FAULTED;
     }

@@ -44,8 +44,7 @@ struct vmsi_device {
     unsigned msix_capability; /* 0: not enabled */
     unsigned entry_count, entry_order;
     struct vmsi_entry *entries;
-    uint64_t table_paddr;
-    volatile char *table; /* the device's own, mapped */
+    uint64_t table_paddr; /* the device's own */
     uint64_t trap_start, trap_end; /* frames trapped; equal: none */
 };
 

@@ -39,24 +39,33 @@ static void refuse(pci_bdf bdf, const char *why)
 
 /* --- The device's own table ------------------------------------------------------------------------ */
 
-static volatile uint32_t *host_entry(const struct vmsi_device *device, unsigned n)
+static uint32_t host_read(const struct vmsi_device *device, unsigned n, unsigned offset)
 {
-    return (volatile uint32_t *)(device->table + n * ENTRY_SIZE);
+    return (uint32_t)x86_mmio_read(paging_window(device->table_paddr + n * ENTRY_SIZE + offset), 4);
 }
 
-static void mask_host_entry(const struct vmsi_device *device, unsigned n)
+static void host_write(const struct vmsi_device *device, unsigned n, unsigned offset, uint32_t value)
 {
-    host_entry(device, n)[ENTRY_CONTROL / 4] = ENTRY_MASKED;
+    x86_mmio_write(paging_window(device->table_paddr + n * ENTRY_SIZE + offset), 4, value);
+}
+
+/* Masked meanwhile: no message with half an address. */
+static void host_set(const struct vmsi_device *device, unsigned n, struct vmsi_message m, uint32_t control)
+{
+    host_write(device, n, ENTRY_CONTROL, ENTRY_MASKED);
+    host_write(device, n, ENTRY_ADDRESS, (uint32_t)m.address);
+    host_write(device, n, ENTRY_ADDRESS + 4, (uint32_t)(m.address >> 32));
+    host_write(device, n, ENTRY_DATA, m.data);
+    host_write(device, n, ENTRY_CONTROL, control);
 }
 
 /* Makes the device's entry say what the guest's means. */
 static void program(struct vmsi_device *device, unsigned n)
 {
     struct vmsi_entry *entry = &device->entries[n];
-    volatile uint32_t *host = host_entry(device, n);
 
     if (entry->control & ENTRY_MASKED) {
-        mask_host_entry(device, n);
+        host_write(device, n, ENTRY_CONTROL, ENTRY_MASKED);
         return;
     }
     if (!entry->slot) {
@@ -65,17 +74,10 @@ static void program(struct vmsi_device *device, unsigned n)
     if (!entry->slot) {
         pr_warn("vpci: %02x:%02x.%u: no host vector for MSI-X entry %u, it stays masked", device->bdf >> 8,
                 device->bdf >> 3 & 31, device->bdf & 7, n);
-        mask_host_entry(device, n);
+        host_write(device, n, ENTRY_CONTROL, ENTRY_MASKED);
         return;
     }
-
-    struct vmsi_message m = vmsi_slot_set(entry->slot, entry->message);
-
-    mask_host_entry(device, n); /* no message with half an address */
-    host[0] = (uint32_t)m.address;
-    host[1] = (uint32_t)(m.address >> 32);
-    host[2] = m.data;
-    host[3] = 0;
+    host_set(device, n, vmsi_slot_set(entry->slot, entry->message), 0);
 }
 
 /* --- The guest's accesses --------------------------------------------------------------------------- */
@@ -111,7 +113,7 @@ static uint64_t table_read(struct vcpu *v, void *data, uint64_t gpa, unsigned si
 
     spin_lock(&device->vpci->lock);
     if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
-        value = x86_mmio_read(paging_map_mmio(gpa, size), size);
+        value = x86_mmio_read(paging_window(gpa), size);
     } else if (size >= 4) {
         value = *entry_word(&device->entries[n], offset);
         if (size == 8) {
@@ -131,7 +133,7 @@ static void table_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size,
 
     spin_lock(&device->vpci->lock);
     if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
-        x86_mmio_write(paging_map_mmio(gpa, size), size, value);
+        x86_mmio_write(paging_window(gpa), size, value);
     } else if (size >= 4) { /* software may write dwords and quadwords only (6.8.2) */
         *entry_word(&device->entries[n], offset) = (uint32_t)value;
         if (size == 8) {
@@ -146,11 +148,10 @@ static const struct mmio_ops table_ops = {table_read, table_write};
 
 /* --- Where the table is ---------------------------------------------------------------------------- */
 
-/* A BAR says what dom0 wrote there: RAM and the hypervisor's own registers are nobody's table, and behind the
- * direct map, by which we reach it, the hypervisor itself begins. */
+/* A BAR says what dom0 wrote there: RAM and the hypervisor's own registers are nobody's table. */
 static bool is_device_memory(uint64_t start, uint64_t size)
 {
-    if (start >= DIRECTMAP_SIZE || size > DIRECTMAP_SIZE - start) {
+    if (start + size < start) {
         return false;
     }
     for (uint64_t page = start >> PAGE_SHIFT; page <= (start + size - 1) >> PAGE_SHIFT; page++) {
@@ -181,28 +182,6 @@ static uint64_t find_table(pci_bdf bdf, unsigned at, unsigned count)
     return base >> PAGE_SHIFT != 0 && is_device_memory(base, count * ENTRY_SIZE) ? base : 0;
 }
 
-/* Takes the table's frames out of the guest's memory: claimed first, so that none is mapped again. */
-static int set_trap(struct vmsi_device *device)
-{
-    struct domain *d = device->vpci->domain;
-    uint64_t end = device->table_paddr + (uint64_t)device->entry_count * ENTRY_SIZE;
-    uint64_t first = device->table_paddr >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
-    int rc = mmio_register(d, gfn(first), gfn(last + 1), &table_ops, device);
-
-    if (rc != 0) {
-        return rc;
-    }
-    device->trap_start = first;
-    device->trap_end = last + 1;
-    for (uint64_t frame = first; frame <= last; frame++) {
-        rc = p2m_unmap(d, gfn(frame), ORDER_4K);
-        if (rc != 0) {
-            break;
-        }
-    }
-    return rc;
-}
-
 static void remove_trap(struct vmsi_device *device)
 {
     if (device->trap_start != device->trap_end) {
@@ -211,11 +190,30 @@ static void remove_trap(struct vmsi_device *device)
     device->trap_start = device->trap_end = 0;
 }
 
-static void place_table(struct vmsi_device *device, uint64_t paddr)
+/* Takes the frames of the table at paddr out of the guest's memory: claimed first, so that none is mapped again.
+ * Where that fails (another device's table is there), there is no trap, and the table is where it was. */
+static int set_trap(struct vmsi_device *device, uint64_t paddr)
 {
+    struct domain *d = device->vpci->domain;
+    uint64_t first = paddr >> PAGE_SHIFT, end = ((paddr + device->entry_count * ENTRY_SIZE - 1) >> PAGE_SHIFT) + 1;
+    int rc;
+
     remove_trap(device);
+    rc = mmio_register(d, gfn(first), gfn(end), &table_ops, device);
+    if (rc != 0) {
+        return rc;
+    }
+    device->trap_start = first;
+    device->trap_end = end;
+    for (uint64_t frame = first; frame < end && rc == 0; frame++) {
+        rc = p2m_unmap(d, gfn(frame), ORDER_4K);
+    }
+    if (rc != 0) {
+        remove_trap(device);
+        return rc;
+    }
     device->table_paddr = paddr;
-    device->table = paging_map_mmio(paddr, device->entry_count * ENTRY_SIZE);
+    return 0;
 }
 
 void vmsi_table_follow(struct vmsi_device *device)
@@ -229,10 +227,9 @@ void vmsi_table_follow(struct vmsi_device *device)
     if (paddr == 0 || paddr == device->table_paddr) {
         return;
     }
-    place_table(device, paddr);
-    if (set_trap(device) != 0) {
-        pr_warn("vpci: %02x:%02x.%u: its MSI-X table cannot be trapped at 0x%lx", device->bdf >> 8,
-                device->bdf >> 3 & 31, device->bdf & 7, paddr);
+    if (set_trap(device, paddr) != 0) {
+        refuse(device->bdf, "its table was moved to where it cannot be trapped");
+        vmsi_table_control(device->vpci, device->bdf, device->msix_capability, 0);
     }
 }
 
@@ -262,11 +259,10 @@ static bool make_entries(struct vmsi_device *device, unsigned count)
 static void adopt_entries(struct vmsi_device *device)
 {
     for (unsigned n = 0; n < device->entry_count; n++) {
-        volatile uint32_t *host = host_entry(device, n);
-
         device->entries[n] = (struct vmsi_entry){
-            .message = {host[0] | (uint64_t)host[1] << 32, host[2]},
-            .control = host[3],
+            .message = {host_read(device, n, ENTRY_ADDRESS) | (uint64_t)host_read(device, n, ENTRY_ADDRESS + 4) << 32,
+                        host_read(device, n, ENTRY_DATA)},
+            .control = host_read(device, n, ENTRY_CONTROL),
         };
         program(device, n);
     }
@@ -285,9 +281,7 @@ static bool enable_table(struct vmsi_device *device, unsigned at, uint32_t contr
         refuse(device->bdf, "no memory");
         return false;
     }
-    place_table(device, paddr);
-    if (set_trap(device) != 0) {
-        remove_trap(device);
+    if (set_trap(device, paddr) != 0) {
         refuse(device->bdf, "its table cannot be trapped");
         return false;
     }
@@ -301,17 +295,13 @@ static void disable_table(struct vmsi_device *device)
 {
     for (unsigned n = 0; n < device->entry_count; n++) {
         struct vmsi_entry *entry = &device->entries[n];
-        volatile uint32_t *host = host_entry(device, n);
 
-        mask_host_entry(device, n);
-        host[0] = (uint32_t)entry->message.address;
-        host[1] = (uint32_t)(entry->message.address >> 32);
-        host[2] = entry->message.data;
+        host_write(device, n, ENTRY_CONTROL, ENTRY_MASKED);
         if (entry->slot) {
             vmsi_slot_free(entry->slot);
             entry->slot = NULL;
         }
-        host[3] = entry->control;
+        host_set(device, n, entry->message, entry->control);
     }
     remove_trap(device);
     device->msix_capability = 0;

@@ -7,6 +7,7 @@
 
 #include <hv/arch/machine.h>
 #include <hv/arch/paging.h>
+#include <hv/machine_map.h>
 #include <hv/print.h>
 
 #define MAX_TABLE_SIZE (16U << 20)
@@ -255,7 +256,8 @@ static void parse_slit(void)
     }
 }
 
-/* Segment 0's first allocation (PCI Firmware Specification 3.2, 4.1.2). */
+/* Segment 0's first allocation (PCI Firmware Specification 3.2, 4.1.2). It is virtualised for dom0; what would be raw
+ * configuration space, dom0 does not get: it finds no devices there. */
 static void parse_mcfg(void)
 {
     const struct acpi_header *mcfg = acpi_find("MCFG");
@@ -267,11 +269,17 @@ static void parse_mcfg(void)
 
         memcpy(&base, entry, sizeof(base));
         memcpy(&segment, entry + 8, sizeof(segment));
-        if (segment == 0 && base != 0 && entry[10] <= entry[11]) {
+        if (base == 0 || entry[10] > entry[11]) {
+            continue;
+        }
+        if (segment == 0 && acpi_info.mcfg_base == 0) {
             acpi_info.mcfg_base = base;
             acpi_info.mcfg_bus_start = entry[10];
             acpi_info.mcfg_bus_end = entry[11];
-            return;
+        } else {
+            pr_warn("acpi: PCI segment %u, buses %x to %x: configuration space at 0x%lx is hidden", segment, entry[10],
+                    entry[11], base);
+            machine_map_keep(base + ((uint64_t)entry[10] << 20), (uint64_t)(entry[11] - entry[10] + 1) << 20);
         }
     }
 }

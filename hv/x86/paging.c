@@ -2,7 +2,7 @@
 /*
  * The hypervisor's page tables (AMD64 APM vol. 2, 5.3), one set for all CPUs: RAM in the direct map (never
  * executable; our text and rodata not even writable there), the image with W^X, stacks with a hole
- * below each, device registers uncached. Entries are only added after boot, so nothing is ever flushed.
+ * below each, device registers uncached. Entries are only added after boot, so nothing is ever flushed but a CPU's window.
  */
 #include <hv/arch/cpu.h>
 #include <hv/arch/layout.h>
@@ -18,13 +18,16 @@
 #define DEVICE    (KERNEL_RW | PTE_PCD | PTE_PWT) /* PAT entry 3: UC */
 
 _Static_assert(CPU_STACK_SIZE == STACK_STRIDE, "this_cpu() masks what head.S and smp.c lay out");
-_Static_assert(sizeof(struct cpu) <= STACK_GUARD, "struct cpu lies below the guard page");
+_Static_assert(sizeof(struct cpu) <= PAGE_SIZE, "struct cpu lies in the stack's first page");
 
 /* Protects the tables once several CPUs run. */
 static struct spinlock paging_lock = SPINLOCK_INIT(LOCK_RANK_IRQ);
 static uint64_t *root;
 uint64_t paging_root; /* its machine address */
 static bool has_1g_pages;
+static uint64_t windows[512] ALIGNED(PAGE_SIZE); /* a page table: an entry each CPU */
+
+_Static_assert(MAX_CPUS <= ARRAY_SIZE(windows), "each CPU has its window");
 
 static uint64_t *new_table(uint64_t *entry)
 {
@@ -130,6 +133,7 @@ void paging_init(void)
     map_image_part(image_start, image_text_end, KERNEL_RX);
     map_image_part(image_text_end, image_rodata_end, KERNEL_RO);
     map_image_part(image_rodata_end, image_end, KERNEL_RW);
+    *walk(WINDOW_BASE, 21) = ((uint64_t)windows - IMAGE_OFFSET) | PTE_P | PTE_W;
     paging_load();
     early_memory_reach_all();
 }
@@ -148,6 +152,16 @@ static void *map_locked(uint64_t paddr, size_t size, uint64_t flags)
 void *paging_map_mmio(uint64_t paddr, size_t size)
 {
     return map_locked(paddr, size, DEVICE);
+}
+
+volatile void *paging_window(uint64_t paddr)
+{
+    unsigned id = this_cpu()->id;
+    char *page = (char *)WINDOW_BASE + id * PAGE_SIZE;
+
+    windows[id] = (paddr & PTE_ADDRESS) | (DEVICE & ~PTE_GLOBAL);
+    __asm__ volatile("invlpg (%0)" : : "r"(page) : "memory");
+    return page + paddr % PAGE_SIZE;
 }
 
 const void *paging_map_firmware(uint64_t paddr, size_t size)

@@ -89,6 +89,7 @@ static void print_place(uint64_t rip, uint64_t rbp)
 {
     printk(LOG_ERROR, "cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", x86_read_cr(0), x86_read_cr(2),
            x86_read_cr(3), x86_read_cr(4));
+    machine_check_show();
     printk(LOG_ERROR, "stack:");
     print_stack(rip, rbp);
 }

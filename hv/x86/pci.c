@@ -13,7 +13,7 @@
 /* Protects the address port. */
 static struct spinlock pci_lock = SPINLOCK_INIT(LOCK_RANK_PCI);
 
-/* The register in ECAM, mapped; NULL outside of it. */
+/* The register in ECAM; NULL outside of it. */
 static volatile void *ecam_register(pci_bdf bdf, unsigned offset)
 {
     unsigned bus = bdf >> 8;
@@ -21,7 +21,7 @@ static volatile void *ecam_register(pci_bdf bdf, unsigned offset)
     if (acpi_info.mcfg_base == 0 || bus < acpi_info.mcfg_bus_start || bus > acpi_info.mcfg_bus_end) {
         return NULL;
     }
-    return paging_map_mmio(acpi_info.mcfg_base + ((uint64_t)bdf << 12) + offset, 4);
+    return paging_window(acpi_info.mcfg_base + ((uint64_t)bdf << 12) + offset);
 }
 
 static void select_register(pci_bdf bdf, unsigned offset)

@@ -93,8 +93,10 @@ void smp_secondary_start(void)
     paging_load();
     descriptors_init();
     lapic_enable();
+    machine_check_init_cpu();
     svm_init_cpu(); /* what it allocates is gone from the heap before dom0's memory is chosen */
     __atomic_store_n(&c->is_online, true, __ATOMIC_RELEASE);
+    tsc_follow();
     cpu_run();
 }
 
@@ -121,6 +123,17 @@ static bool start_cpu(struct cpu *c, uint8_t page)
     }
     lapic_send_sipi(c->apic_id, page);
     return wait_online(c, START_WAIT_NS);
+}
+
+/* Time must not go back where a vCPU goes from one CPU to another. */
+static void check_tsc(const struct cpu *c)
+{
+    uint64_t warp = tsc_lead(false);
+
+    if (warp != 0) {
+        pr_warn("tsc: CPU %u is at least %lu ticks apart from CPU 0: the clock is unstable, guests are told so", c->id, warp);
+        host_tsc_is_unstable = true;
+    }
 }
 
 /* A CPU that comes up late must find nothing to run: INIT puts it back to sleep. */
@@ -166,7 +179,9 @@ void smp_start_all(void)
         cpu_init(c, cpu_count, acpi_info.apic_ids[i], acpi_info.cpu_nodes[i]);
         cpus[cpu_count] = c;
         *(uint64_t *)(page + (trampoline_stack - trampoline_start)) = (uint64_t)c + CPU_STACK_SIZE;
+        tsc_lead(true);
         if (start_cpu(c, (uint8_t)(low_page >> PAGE_SHIFT))) {
+            check_tsc(c);
             cpu_count++;
         } else {
             give_up_cpu(c);

@@ -4,6 +4,7 @@
  * 1.193182 MHz), and what time it is by the real-time clock.
  */
 #include <hv/acpi.h>
+#include <hv/arch/cpu.h>
 #include <hv/arch/machine.h>
 #include <hv/arch/x86.h>
 #include <hv/print.h>
@@ -81,6 +82,45 @@ static uint64_t measure_khz(void)
         }
     }
     return best ? best : sample_pit();
+}
+
+/* Both read in turn: who reads less than the other one has read before is behind. */
+static struct spinlock turn = SPINLOCK_INIT(LOCK_RANK_IRQ); /* protects the two */
+static uint64_t last_read, worst_warp;
+static bool is_leading;
+
+static void compare(void)
+{
+    uint64_t now;
+
+    spin_lock(&turn);
+    __asm__ volatile("lfence" : : : "memory"); /* RDTSC waits for nothing else (APM vol. 3) */
+    now = x86_rdtsc();
+    worst_warp = MAX(worst_warp, last_read > now ? last_read - now : 0);
+    last_read = now;
+    spin_unlock(&turn);
+    cpu_relax();
+}
+
+uint64_t tsc_lead(bool begin)
+{
+    uint64_t start = x86_rdtsc();
+
+    if (begin) {
+        last_read = worst_warp = 0;
+    }
+    while (!begin && x86_rdtsc() - start < host_tsc_khz) { /* 1 ms */
+        compare();
+    }
+    __atomic_store_n(&is_leading, begin, __ATOMIC_SEQ_CST);
+    return worst_warp;
+}
+
+void tsc_follow(void)
+{
+    while (__atomic_load_n(&is_leading, __ATOMIC_ACQUIRE)) {
+        compare();
+    }
 }
 
 static uint8_t cmos_read(uint8_t reg)

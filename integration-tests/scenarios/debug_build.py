@@ -3,8 +3,10 @@
 
 What could go wrong: locks taken out of order, held at the door, or not held where they must be; a page written after it was
 freed, an array overrun, a stack used up. The Debug build panics at the first of these (docs/debugging.md), and the test fails.
+A stack that overflows must not end in a reset without a word.
 """
 
+import re
 import subprocess
 
 from lib.check import check, wait_for
@@ -48,5 +50,19 @@ def test_a_guests_life(lab):
         guest.delete()
         wait_for("its memory is back", lambda: free - host.free_memory_bytes() <= TABLES, 60)
         host.check_health()
+    finally:
+        lab.down()
+
+
+def test_stack_overflow(lab):
+    """A double fault has a stack of its own, also while a guest's TR is in use: registers and functions are shown."""
+    host = lab.boot({"hypervisor": build(lab), "cpus": 2, "append": "noreboot"})
+    try:
+        program = host.program("debug_key")
+        host.run(f"(sleep 1; {program} O) >/dev/null 2>&1 &")
+        wait_for("the panic", lambda: re.search(r"PANIC.*\n(.*\n)*.*use_up_stack", lab.serial_log()), 60)
+        text = lab.serial_log()[lab.serial_log().index("PANIC"):]
+        check(re.match(r"PANIC on cpu\d: exception 8 \(double fault\)", text), text)
+        check(re.search(r"rip [0-9a-f]{16} cs", text), text)
     finally:
         lab.down()

@@ -21,6 +21,7 @@ struct tsc_scale {
 extern struct tsc_scale host_tsc_scale;
 extern uint64_t host_tsc_khz;
 extern uint64_t host_boot_tsc;
+extern bool host_tsc_is_unstable; /* CPUs were seen to differ: now_ns() is kept from going back */
 
 /* Scale for a counter of the given frequency. */
 struct tsc_scale tsc_scale_for_khz(uint64_t khz);

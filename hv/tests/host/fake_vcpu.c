@@ -2,6 +2,7 @@
 /* The vendor part of a vCPU, for unit tests: a VMCB and an FPU area that no processor ever sees. */
 #include "fake.h"
 
+#include <hv/arch/machine.h>
 #include <hv/print.h>
 
 #include "svm/svm.h"
@@ -27,6 +28,11 @@ void arch_vcpu_free(struct vcpu *v)
 {
     page_free(v->arch.vmcb);
     page_free(v->arch.fpu);
+}
+
+bool machine_check_show(void)
+{
+    return false;
 }
 
 uint64_t fpu_supported_xcr0(void)
@@ -78,7 +84,7 @@ unsigned arch_vcpu_code_bits(const struct vcpu *v)
 
 uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
 {
-    return 0;
+    return segment == 0 ? v->arch.vmcb->es.base : 0;
 }
 
 uint64_t arch_vcpu_rflags(const struct vcpu *v)

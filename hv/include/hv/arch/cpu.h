@@ -77,7 +77,6 @@ static inline void cpu_relax(void)
 
 /* Machine address <-> our mapping of all RAM. */
 #define DIRECTMAP_BASE 0xffff800000000000UL
-#define DIRECTMAP_SIZE 0x7fff80000000UL /* up to IMAGE_OFFSET (layout.h) */
 
 #ifdef HV_HOSTED
 void *mfn_to_virt(mfn_t m);

@@ -13,6 +13,16 @@ void smp_start_all(void);
 /* Calibrates the TSC and reads the real-time clock. Needs acpi_info. */
 void tsc_init(void);
 
+/* Two CPUs compare their TSCs: one leads, from tsc_lead(true) to tsc_lead(false), the other one follows. The end returns by
+ * how many ticks one was seen to be behind the other. */
+uint64_t tsc_lead(bool begin);
+void tsc_follow(void);
+
+/* Machine checks of this CPU are reported from now on, each is a panic. */
+void machine_check_init_cpu(void);
+/* Prints what this CPU's banks hold; whether an uncorrected error is among it. */
+bool machine_check_show(void);
+
 /* Resets the machine (never returns). */
 void machine_reset(void) NORETURN;
 /* Stops this CPU for good. */

@@ -13,8 +13,11 @@ void paging_init(void);
 void paging_load(void);
 
 /* Maps device registers uncached in the direct map. Same address, same result; never fails but by
- * panic for lack of a table page. paddr and size need no alignment. */
+ * panic for lack of a table page: boot only. paddr and size need no alignment. */
 void *paging_map_mmio(uint64_t paddr, size_t size);
+/* Device registers wherever dom0 has put them, through a page of this CPU: good until the next call, to the page's end.
+ * No table is made for it, and what the direct map has of the address does not matter. */
+volatile void *paging_window(uint64_t paddr);
 /* Maps firmware tables read-only in the direct map where RAM is not mapped there already. */
 const void *paging_map_firmware(uint64_t paddr, size_t size);
 

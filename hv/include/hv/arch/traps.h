@@ -11,9 +11,10 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
-/* Loads the GDT and IDT that all CPUs share. There is no TSS: we never leave ring 0 and use no IST, since
- * TR is the guest's once a guest has run. */
+/* Loads the GDT and IDT that all CPUs share. */
 void descriptors_init(void);
+/* Debug builds: makes TR this CPU's own, so that double faults have a stack. It is not in a guest's VMCB then. */
+void descriptors_load_tss(void);
 
 /* Called by x86/traps.S with interrupts off. */
 void trap_handle(struct trap_frame *frame);

@@ -5,11 +5,14 @@
 #include <hv/types.h>
 
 #define MSR_APIC_BASE   0x0000001bU
+#define MSR_PRED_CMD    0x00000049U /* APM vol. 2, 3.2 */
 #define MSR_PAT         0x00000277U
 #define MSR_EFER        0xc0000080U
 #define MSR_TSC_AUX     0xc0000103U
 #define MSR_VM_CR       0xc0010114U
 #define MSR_VM_HSAVE_PA 0xc0010117U
+
+#define PRED_CMD_IBPB 1UL
 
 #define EFER_SCE   (1UL << 0)
 #define EFER_LME   (1UL << 8)
@@ -30,9 +33,11 @@
 
 #define CR4_PSE        (1UL << 4)
 #define CR4_PAE        (1UL << 5)
+#define CR4_MCE        (1UL << 6)
 #define CR4_PGE        (1UL << 7)
 #define CR4_OSFXSR     (1UL << 9)
 #define CR4_OSXMMEXCPT (1UL << 10)
+#define CR4_LA57       (1UL << 12)
 #define CR4_SMEP       (1UL << 20)
 #define CR4_SMAP       (1UL << 21)
 #define CR4_OSXSAVE    (1UL << 18)
@@ -78,10 +83,12 @@
 #define EXC_AC 17
 #define EXC_MC 18
 
-/* Whether four levels of page tables can translate the address: bits 63:48 are as bit 47. */
-static inline bool x86_is_canonical(uint64_t linear)
+/* Whether so many levels of page tables can translate the address: with four, bits 63:48 are as bit 47. */
+static inline bool x86_is_canonical(uint64_t linear, unsigned levels)
 {
-    return (uint64_t)((int64_t)(linear << 16) >> 16) == linear;
+    unsigned unused = 64 - 12 - 9 * levels;
+
+    return (uint64_t)((int64_t)(linear << unused) >> unused) == linear;
 }
 
 struct cpuid_regs {
