@@ -159,7 +159,7 @@ volatile void *paging_window(uint64_t paddr)
     unsigned id = this_cpu()->id;
     char *page = (char *)WINDOW_BASE + id * PAGE_SIZE;
 
-    windows[id] = (paddr & PTE_ADDRESS) | (DEVICE & ~PTE_GLOBAL);
+    windows[id] = (paddr & PTE_ADDR) | (DEVICE & ~PTE_G);
     __asm__ volatile("invlpg (%0)" : : "r"(page) : "memory");
     return page + paddr % PAGE_SIZE;
 }
