@@ -75,6 +75,9 @@ static void exit_unexpected(struct vcpu *v)
 {
     struct vmcb *vmcb = v->arch.vmcb;
 
+    if (vmcb->exit_code == VMEXIT_EXCEPTION + EXC_MC) { /* the host's: intercepted for that (15.12) */
+        panic("machine check while d%uv%u ran", v->domain->domid, v->id);
+    }
     domain_crash(v->domain, "d%uv%u: unexpected #VMEXIT %lx (info %lx %lx) at %lx", v->domain->domid, v->id,
                  vmcb->exit_code, vmcb->exit_info1, vmcb->exit_info2, vmcb->rip);
 }
@@ -136,8 +139,6 @@ void svm_handle_exit(struct vcpu *v)
     case VMEXIT_EXCEPTION + EXC_AC:
         exit_exception(v, vmcb->exit_code - VMEXIT_EXCEPTION);
         return;
-    case VMEXIT_EXCEPTION + EXC_MC: /* the host's: intercepted for that (15.12) */
-        panic("machine check while d%uv%u ran", v->domain->domid, v->id);
     case VMEXIT_INVALID:
     case (uint32_t)VMEXIT_INVALID: /* QEMU writes the low half alone */
         exit_invalid(v);
@@ -148,6 +149,6 @@ void svm_handle_exit(struct vcpu *v)
             arch_inject_exception(v, EXC_UD, false, 0);
             return;
         }
-        exit_unexpected(v); /* task switches, INIT: not offered */
+        exit_unexpected(v); /* task switches, INIT: not offered; machine checks */
     }
 }
