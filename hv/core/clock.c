@@ -39,8 +39,8 @@ uint64_t tsc_scale_apply(struct tsc_scale scale, uint64_t delta)
     return (uint64_t)(((unsigned __int128)delta * scale.mul_frac) >> 32);
 }
 
-/* The latest time that any CPU has seen. */
-static uint64_t never_back(uint64_t now)
+/* The latest time that any CPU has seen. Not inlined: now_ns() is, everywhere. */
+__attribute__((noinline, cold)) static uint64_t never_back(uint64_t now)
 {
     static uint64_t latest;
     uint64_t seen = __atomic_load_n(&latest, __ATOMIC_RELAXED);

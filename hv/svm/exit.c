@@ -66,6 +66,9 @@ static void exit_crash(struct vcpu *v, const char *why)
 {
     struct vmcb *vmcb = v->arch.vmcb;
 
+    if (vmcb->exit_code == VMEXIT_EXCEPTION + EXC_MC) { /* the host's: intercepted for that (15.12) */
+        panic("machine check while d%uv%u ran", v->domain->domid, v->id);
+    }
     domain_crash(v->domain, "d%uv%u: %s: #VMEXIT %lx (info %lx %lx) at %lx, cr0 %lx cr4 %lx efer %lx inj %lx",
                  v->domain->domid, v->id, why, vmcb->exit_code, vmcb->exit_info1, vmcb->exit_info2, vmcb->rip,
                  vmcb->cr0, vmcb->cr4, vmcb->efer, vmcb->event_inj);
@@ -126,8 +129,6 @@ void svm_handle_exit(struct vcpu *v)
     case VMEXIT_EXCEPTION + EXC_AC:
         exit_exception(v, vmcb->exit_code - VMEXIT_EXCEPTION);
         return;
-    case VMEXIT_EXCEPTION + EXC_MC: /* the host's: intercepted for that (15.12) */
-        panic("machine check while d%uv%u ran", v->domain->domid, v->id);
     case VMEXIT_INVALID:
     case (uint32_t)VMEXIT_INVALID: /* QEMU writes the low half alone */
         exit_crash(v, "VMRUN refused the state");
@@ -138,6 +139,6 @@ void svm_handle_exit(struct vcpu *v)
             arch_inject_exception(v, EXC_UD, false, 0);
             return;
         }
-        exit_crash(v, "unexpected"); /* task switches, INIT: not offered */
+        exit_crash(v, "unexpected"); /* task switches, INIT: not offered; machine checks */
     }
 }
