@@ -97,7 +97,8 @@ static uint64_t write_xsdt(struct area *area, uint64_t madt)
     for (unsigned n = 0; (table = acpi_table_address(n)) != 0 && count < MAX_TABLES; n++) {
         const struct acpi_header *h = paging_map_firmware(table, sizeof(*h));
 
-        if (!is_hidden(h->signature)) {
+        /* Configuration space that we do not know of we do not virtualise: a damaged table is no table. */
+        if (!is_hidden(h->signature) && (acpi_info.mcfg_base != 0 || memcmp(h->signature, "MCFG", 4) != 0)) {
             memcpy(&entries[count++], &table, sizeof(table));
         }
     }

@@ -84,14 +84,14 @@ static const char *keep_string(const char *text, size_t max)
 }
 
 /* QEMU's and old loaders' command lines begin with the file's name; GRUB 2's do not. */
-static const char *skip_file_name(const char *cmdline)
+static const char *skip_file_name(const char *cmdline, size_t *max)
 {
-    bool has_name = *cmdline == '/' || *cmdline == '.' || strncmp(boot_info.loader, "qemu", 4) == 0;
+    bool has_name = *max != 0 && (*cmdline == '/' || *cmdline == '.' || strncmp(boot_info.loader, "qemu", 4) == 0);
 
-    while (has_name && *cmdline && *cmdline != ' ') {
+    for (; has_name && *max != 0 && *cmdline && *cmdline != ' '; --*max) {
         cmdline++;
     }
-    while (*cmdline == ' ') {
+    for (; *max != 0 && *cmdline == ' '; --*max) {
         cmdline++;
     }
     return cmdline;
@@ -99,7 +99,8 @@ static const char *skip_file_name(const char *cmdline)
 
 static void set_cmdline(const char *text, size_t max)
 {
-    copy_text(boot_info.cmdline, sizeof(boot_info.cmdline), skip_file_name(text), max);
+    text = skip_file_name(text, &max);
+    copy_text(boot_info.cmdline, sizeof(boot_info.cmdline), text, max);
 }
 
 static void add_module(uint64_t start, uint64_t end, const char *cmdline, size_t max)
@@ -112,8 +113,9 @@ static void add_module(uint64_t start, uint64_t end, const char *cmdline, size_t
         halt_with_message("boot: module %u is empty: boot loader's information is damaged",
                           boot_info.module_count);
     }
+    cmdline = skip_file_name(cmdline, &max);
     boot_info.modules[boot_info.module_count++] = (struct boot_module){
-        .start = start, .end = end, .cmdline = keep_string(skip_file_name(cmdline), max)};
+        .start = start, .end = end, .cmdline = keep_string(cmdline, max)};
 }
 
 static void insert_range(unsigned at, struct boot_range range)

@@ -103,14 +103,14 @@ Test(multiboot, overlapping_ranges_become_disjoint_and_ram_gives_way)
 
 Test(multiboot, mb2_tags)
 {
-    put32(INFO + 8, 1); /* command line */
-    put32(INFO + 12, 8 + 6);
-    strcpy(fakes_ram(INFO + 16), "a=b c");
-    put32(INFO + 24, 3); /* module, its text without end */
+    put32(INFO + 8, 1); /* command line, its text without end */
+    put32(INFO + 12, 8 + 5);
+    memcpy(fakes_ram(INFO + 16), "a=b cGAR", 8);
+    put32(INFO + 24, 3); /* module, its file's name without end */
     put32(INFO + 28, 16 + 3);
     put32(INFO + 32, 0x300000);
     put32(INFO + 36, 0x300010);
-    memcpy(fakes_ram(INFO + 40), "xyzGARBAGE", 10);
+    memcpy(fakes_ram(INFO + 40), "/xyGARB q", 8);
     put32(INFO + 48, 6); /* memory map */
     put32(INFO + 52, 16 + 24);
     put32(INFO + 56, 24);
@@ -126,7 +126,7 @@ Test(multiboot, mb2_tags)
     multiboot_parse(MB2, INFO);
 
     cr_assert_str_eq(boot_info.cmdline, "a=b c");
-    cr_assert_str_eq(boot_info.modules[0].cmdline, "xyz");
+    cr_assert_str_eq(boot_info.modules[0].cmdline, "");
     cr_assert_eq(boot_info.range_count, 1);
     cr_assert_eq(boot_info.rsdp, INFO + 96);
 }
