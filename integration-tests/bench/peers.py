@@ -43,7 +43,7 @@ class Peer:
     power_on_cpu_s: processor time that the emulator took for it, which other work on this machine does not stretch.
     """
 
-    kind = title = None
+    kind = title = image = None  # image: "lab up --hypervisor"; None is Nether's
 
     def __init__(self, lab):
         self.lab = lab
@@ -52,7 +52,7 @@ class Peer:
     def boot(self, options):
         """Starts a fresh host with these options of "lab up" and what dom0 needs for the measurements."""
         say(f"{self.title}: booting")
-        self.lab.hypervisor = "xen" if self.kind == "xen" else None
+        self.lab.hypervisor = self.image
         self.host = self.lab.boot({**options, **self.options()})
         self.power_on_s = self.host.power_on_s
         self.power_on_cpu_s = self.emulator_cpu_s()
@@ -143,7 +143,7 @@ class Nether(Peer):
 
 
 class Xen(Peer):
-    kind, title, dom0 = "xen", "Xen 4.17", "pv"
+    kind, title, image, dom0 = "xen", "Xen 4.17", "xen", "pv"
 
     def options(self):
         return {"dom0": self.dom0, "dom0_append": "nether.noagent"}
@@ -187,6 +187,19 @@ class Xen(Peer):
         rows = [line.split() for line in self.host.shell("xl list").splitlines()[1:]]
         check(free and rows, "xl info and xl list do not show the memory")
         return sum(float(row[2]) for row in rows), float(free.group(1))
+
+
+class Bare(Peer):
+    """No hypervisor: dom0's kernel and image on the emulated machine itself, with as much memory. What no hypervisor
+    could be faster than."""
+
+    kind, title, image = "xen", "No hypervisor", "none"  # its figures stand in Xen's column
+
+    def options(self):
+        return {"dom0_append": "nether.noagent"}
+
+    def prepare(self):
+        pass
 
 
 class XenPvh(Xen):

@@ -17,8 +17,10 @@ MEMORY_LIMIT_MIB = 8 + MEMORY_MIB / 100
 ROWS = [
     Row("boot", "power-on to dom0's userspace", "s", factor=1),
     Row("boot_pvh", "the same, Xen with a PVH dom0", "s", factor=3, nether_name="boot"),
+    Row("boot_bare", "the same, no hypervisor in Xen's place", "s", nether_name="boot"),
     Row("boot_cpu", "processor time of the emulator until then", "s"),
     Row("boot_cpu_pvh", "the same, Xen with a PVH dom0", "s", nether_name="boot_cpu"),
+    Row("boot_cpu_bare", "the same, no hypervisor in Xen's place", "s", nether_name="boot_cpu"),
     Row("create_warm", "create command, warm", "s", factor=10),
     Row("create_cold", "create command, cold", "s"),
     Row("create_tiny", "create command, ELF kernel of a few KiB alone", "s"),
