@@ -92,12 +92,18 @@ static int idle_cpu(const struct vcpu *v, const unsigned long *set)
     return -1;
 }
 
+/* The CPU that v is on, or -1. To be asked once: sched_released() makes it -1 without the lock. */
+static int cpu_of(const struct vcpu *v)
+{
+    return READ_ONCE(v->running_on);
+}
+
 /* The weighted time that v has had by now. */
 static uint64_t virtual_now(const struct vcpu *v, uint64_t now)
 {
     uint64_t charged = v->sched.charged_ns;
 
-    if (v->running_on < 0 || now <= charged) {
+    if (cpu_of(v) < 0 || now <= charged) {
         return v->sched.virtual_ns;
     }
     return v->sched.virtual_ns + (now - charged) * SCHED_WEIGHT_DEFAULT / v->sched.weight;
@@ -176,8 +182,11 @@ static int choose_cpu(const struct vcpu *v)
 /* Makes a CPU look at the queue for v's sake. */
 static void tickle(const struct vcpu *v)
 {
-    int cpu = v->running_on >= 0 ? v->running_on : choose_cpu(v);
+    int cpu = cpu_of(v);
 
+    if (cpu < 0) {
+        cpu = choose_cpu(v);
+    }
     if (cpus[cpu] != NULL) {
         bit_clear(runq.idle, (unsigned)cpu);
         cpu_raise(cpus[cpu], CPU_WORK_SCHED);
@@ -186,7 +195,9 @@ static void tickle(const struct vcpu *v)
 
 static bool is_on_cpu(const struct vcpu *v)
 {
-    return v->running_on >= 0 && cpus[v->running_on]->current == v;
+    int cpu = cpu_of(v);
+
+    return cpu >= 0 && cpus[cpu]->current == v;
 }
 
 void sched_wake(struct vcpu *v)
@@ -220,11 +231,13 @@ void sched_sleep(struct vcpu *v, bool sync)
     }
     spin_lock(&runq.lock);
     if (!vcpu_is_runnable(v)) {
+        int cpu = cpu_of(v);
+
         if (v->sched.is_queued) {
             dequeue(v);
             vcpu_runstate_change(v, stopped_runstate(v), now_ns());
-        } else if (v->running_on >= 0) {
-            cpu_raise(cpus[v->running_on], CPU_WORK_SCHED);
+        } else if (cpu >= 0) {
+            cpu_raise(cpus[cpu], CPU_WORK_SCHED);
         }
     }
     spin_unlock(&runq.lock);
@@ -239,7 +252,9 @@ void sched_sleep(struct vcpu *v, bool sync)
 static struct vcpu *first_for(const struct cpu *c)
 {
     list_for_each(v, &runq.queue, struct vcpu, sched.link) {
-        if (may_run_on(v, c->id) && (v->running_on < 0 || v->running_on == (int)c->id)) {
+        int cpu = cpu_of(v);
+
+        if (may_run_on(v, c->id) && (cpu < 0 || cpu == (int)c->id)) {
             return v;
         }
     }
@@ -267,6 +282,8 @@ void sched_set_weight(struct vcpu *v, unsigned weight)
 
 void sched_set_affinity(struct vcpu *v, const unsigned long *hard, const unsigned long *soft)
 {
+    int cpu;
+
     spin_guard(&runq.lock);
     if (hard != NULL) {
         memcpy(v->sched.hard_affinity, hard, sizeof(v->sched.hard_affinity));
@@ -274,8 +291,9 @@ void sched_set_affinity(struct vcpu *v, const unsigned long *hard, const unsigne
     if (soft != NULL) {
         memcpy(v->sched.soft_affinity, soft, sizeof(v->sched.soft_affinity));
     }
-    if (v->running_on >= 0 && !may_run_on(v, (unsigned)v->running_on)) {
-        cpu_raise(cpus[v->running_on], CPU_WORK_SCHED);
+    cpu = cpu_of(v);
+    if (cpu >= 0 && !may_run_on(v, (unsigned)cpu)) {
+        cpu_raise(cpus[cpu], CPU_WORK_SCHED);
     } else if (v->sched.is_queued) {
         tickle(v);
     }
