@@ -33,7 +33,8 @@ static bool connect_both(struct store_link *link)
     if (link->fd < 0) {
         return false;
     }
-    link->xs = xs_open(0);
+    /* Not the kernel's device: a connection through it would outlive the daemon's end, which the other one tells. */
+    link->xs = xs_open(XS_OPEN_SOCKETONLY);
     /* xs_fileno() makes the pipe for watch events when it is first asked: better here than in the
      * middle of a build, where there may be no descriptor left. */
     if (link->xs != NULL && xs_fileno(link->xs) >= 0) {
