@@ -35,10 +35,9 @@ svm_enter:
     push    %\reg
     .endr
     mov     %rsi, %rax
-    each_gpr load
-
     clgi
     sti
+    each_gpr load /* the interrupt shadow of STI ends here: QEMU would take it into the guest */
     vmrun   %rax
     cli
 
