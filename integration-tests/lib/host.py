@@ -66,6 +66,11 @@ class Lab:
         path = self.folder / f"host{number}" / "serial.log"
         return path.read_text(errors="replace").replace("\r", "")
 
+    def qemu_log(self, number=1):
+        """What QEMU said of itself and of the machine's resets ("Triple fault"): the end of it."""
+        path = self.folder / f"host{number}" / "qemu.log"
+        return path.read_text(errors="replace")[-2000:] if path.exists() else ""
+
     def down(self):
         self.run("down", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -237,6 +242,8 @@ class Host:
 
     def ask_hanging(self):
         """Makes a host whose dom0 does not answer tell what it is at; that ends it. The end of its serial log."""
+        if not self.monitor("info", "status"):
+            return f"its machine is gone; QEMU says:\n{self.lab.qemu_log(self.number)}\n{self.serial_log()[-3000:]}"
         self.monitor("nmi")
         try:
             wait_for("the hypervisor panics", lambda: "PANIC" in self.serial_log(), 10)
