@@ -15,6 +15,7 @@
 #define MSR_HYPERCALL   0x40000000U
 #define MSR_EFER        0xc0000080U
 #define EFER_LONG_MODE  0x500UL
+#define LTR             0x18U /* ModRM.reg of 0F 00 */
 
 /* Where several CPUs write the instructions that they execute, over each other's. */
 static uint8_t code[CODE_PAGES][PAGE] __attribute__((aligned(4096)));
@@ -193,6 +194,9 @@ static unsigned make_instruction(struct random *r, uint8_t *to)
     to[at] = (uint8_t)(random_once_in(r, 8) ? random_next(r) : random_next(r) & 0x3f); /* ModRM */
     if ((to[at] & 0xc7) == 5) {
         to[at] ^= 1; /* not by RIP: the guest's own code is there */
+    }
+    if (at >= 2 && to[at - 2] == 0x0f && to[at - 1] == 0 && (to[at] & 0x38) == LTR) {
+        to[at] ^= 0x08; /* LLDT: QEMU 7.2 takes a null selector (APM vol. 3: #GP), and aborts ("invalid tss") at an interrupt */
     }
     if (is_locked) {
         to[at] &= 0x3f; /* in memory: at LOCK BT between registers QEMU 7.2 aborts */
