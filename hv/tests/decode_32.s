@@ -9,34 +9,7 @@
         invlpg (%eax)
         mov %cr0, %eax
         mov %ebx, %cr4
-        mov %dr7, %eax
         lmsw %ax
-        clts
-        in %dx, %eax
-        out %eax, %dx
-        rep insl
-        rep outsb
-        inc %eax
-        dec %edi
-        push %es
-        pop %ds
-        push %fs
-        pusha
-        popa
-        bound %eax, (%edi)
-        arpl %ax, (%edi)
-        aaa
-        das
-        aam
-        aad $7
-        into
-        les (%edi), %eax
-        lds 8(%edi), %ecx
-        ljmp $0x8, $0x12345678
-        lcall $0x10, $0x1000
-        ljmpw $0x8, $0x1234
-        ljmp *(%eax)
-        pop (%edi)
         mov %eax, 0xfee000b0
         mov 0xfee000b0, %eax
         mov %al, 0xfee000b0
@@ -63,25 +36,7 @@
         .byte 0x82, 0x07, 0x05
         testl $0x12345678, (%edi)
         testb $1, 4(%edi)
-        negl (%edi)
-        push $0x12
-        push $0x12345678
-        pushw $0x1234
-        call 1f
-1:      jmp 1b
-        je 1b+0x1000
-        callw 1b
-        ret $4
-        enter $8, $0
         stosl
         rep movsb
         addr16 lodsl
         xchg %ebx, (%edi)
-        fnstsw %ax
-        fistpll (%edi)
-        fxsave (%edi)
-        movaps (%edi), %xmm0
-        sysexit
-        iret
-        iretw
-        lret $4

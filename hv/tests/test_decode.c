@@ -21,7 +21,7 @@ Test(decode, length_is_what_the_assembler_says)
 {
     struct decoded insn;
 
-    cr_assert_gt(ARRAY_SIZE(assembled), 350);
+    cr_assert_gt(ARRAY_SIZE(assembled), 170);
     for (size_t i = 0; i < ARRAY_SIZE(assembled); i++) {
         const uint8_t *bytes = (const uint8_t *)assembled[i].bytes;
         unsigned length = assembled[i].length;
@@ -53,11 +53,64 @@ Test(decode, fifteen_bytes_are_the_limit)
 
     memset(bytes, 0x66, sizeof(bytes));
     cr_expect_eq(decode_instruction(bytes, sizeof(bytes), 64, &insn), DECODE_TOO_LONG);
-    bytes[14] = 0x90;
+    bytes[14] = 0xa4;
     cr_expect_eq(decode_instruction(bytes, sizeof(bytes), 64, &insn), DECODE_OK);
     cr_expect_eq(insn.length, 15);
-    bytes[14] = 0xb0; /* its immediate is the 16th byte */
+    bytes[14] = 0x88; /* its ModRM is the 16th byte */
     cr_expect_eq(decode_instruction(bytes, sizeof(bytes), 64, &insn), DECODE_TOO_LONG);
+}
+
+/* Opcodes that are emulated or intercepted; 0F xx is 1xx. */
+static bool is_known(unsigned opcode, unsigned bits)
+{
+    switch (opcode) {
+    case 0x00 ... 0x3f:
+        return !(opcode & 4);
+    case 0x63:
+        return bits == 64; /* else ARPL */
+    case 0x80 ... 0x8b:
+    case 0xa0 ... 0xa5:
+    case 0xaa ... 0xad:
+    case 0xc6 ... 0xc7:
+    case 0xf4:
+    case 0xf6 ... 0xf7:
+    case 0x101:
+    case 0x108 ... 0x109:
+    case 0x120:
+    case 0x122:
+    case 0x130:
+    case 0x132:
+    case 0x1a2:
+    case 0x1b6 ... 0x1b7:
+    case 0x1be ... 0x1bf:
+    case 0x1c3:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool is_prefix(uint8_t byte, unsigned bits)
+{
+    return (byte & 0xe7) == 0x26 || (byte >= 0x64 && byte <= 0x67) || byte == 0xf0 || byte == 0xf2 || byte == 0xf3 ||
+           (bits == 64 && (byte & 0xf0) == 0x40);
+}
+
+Test(decode, every_other_opcode_is_unsupported)
+{
+    struct decoded insn;
+
+    for (unsigned bits = 16; bits <= 64; bits *= 2) {
+        for (unsigned opcode = 0; opcode < 0x200; opcode++) {
+            uint8_t bytes[16] = {opcode < 0x100 ? opcode : 0x0f, opcode < 0x100 ? 0 : opcode};
+
+            if (opcode == 0x0f || (opcode < 0x100 && is_prefix(opcode, bits))) {
+                continue;
+            }
+            cr_expect_eq(decode_instruction(bytes, sizeof(bytes), bits, &insn),
+                         is_known(opcode, bits) ? DECODE_OK : DECODE_UNSUPPORTED, "%u-bit %x", bits, opcode);
+        }
+    }
 }
 
 Test(decode, refusals)
@@ -65,28 +118,24 @@ Test(decode, refusals)
     static const struct {
         unsigned bits;
         const char *bytes;
-        enum decode_result result;
     } cases[] = {
-        {64, "\x06\0\0\0", DECODE_INVALID}, /* push es */
-        {64, "\x60\0\0\0", DECODE_INVALID}, /* pusha */
-        {64, "\x9a\0\0\0", DECODE_INVALID}, /* far call */
-        {64, "\xea\0\0\0", DECODE_INVALID},
-        {64, "\x82\xc0\0\0", DECODE_INVALID},
-        {64, "\xd6\0\0\0", DECODE_INVALID},
-        {64, "\x0f\x04\0\0", DECODE_INVALID},
-        {32, "\x0f\x0a\0\0", DECODE_INVALID},
-        {32, "\xc7\xc8\0\0\0\0", DECODE_INVALID},   /* group 11, reg 1 */
-        {64, "\xc5\xf8\x77\0", DECODE_UNSUPPORTED}, /* vzeroupper */
-        {32, "\xc5\xf8\x77\0", DECODE_UNSUPPORTED},
-        {64, "\xc4\xe2\x79\x18\x07", DECODE_UNSUPPORTED}, /* vbroadcastss */
-        {64, "\x62\xf1\x7c\x48\x10\x07", DECODE_UNSUPPORTED},
-        {64, "\x8f\xe9\x78\x81\xc1", DECODE_UNSUPPORTED}, /* XOP */
+        {32, "\xc7\xc8\0\0"}, /* group 11, reg 1 */
+        {64, "\xc7\xf8\0\0"}, /* xbegin */
+        {64, "\xf7\x17\0\0"}, /* not dword [rdi] */
+        {64, "\xf6\x37\0\0"}, /* div byte [rdi] */
+        {64, "\xff\x37\0\0"}, /* push [rdi] */
+        {64, "\x0f\x38\xf0\x07"}, /* movbe */
+        {64, "\xc5\xf8\x77\0"}, /* vzeroupper */
+        {32, "\xc5\xf8\x77\0"},
+        {64, "\xc4\xe2\x79\x18"}, /* vbroadcastss */
+        {64, "\x62\xf1\x7c\x48"},
+        {64, "\x8f\xe9\x78\x81"}, /* XOP */
     };
     struct decoded insn;
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        cr_expect_eq(decode_instruction((const uint8_t *)cases[i].bytes, 4, cases[i].bits, &insn),
-                     cases[i].result, "case %zu", i);
+        cr_expect_eq(decode_instruction((const uint8_t *)cases[i].bytes, 4, cases[i].bits, &insn), DECODE_UNSUPPORTED,
+                     "case %zu", i);
     }
 }
 
@@ -102,7 +151,7 @@ Test(decode, plain_lengths_agree_with_the_decoder)
                   length);
         plain += length != 0;
     }
-    cr_expect_gt(plain, 20);
+    cr_expect_gt(plain, 15);
     cr_expect_eq(decode_plain_length((const uint8_t *)"\x0f\x01", 2), 0);
     cr_expect_eq(decode_plain_length((const uint8_t *)"\x0f", 1), 0);
     cr_expect_eq(decode_plain_length(NULL, 0), 0);
@@ -149,7 +198,7 @@ Test(decode, operands)
         {64, "\xf0\x67\x83\x08\x10",
          {.length = 5, .op = DECODE_OR, .form = DECODE_FORM_RM_IMM, .operand_size = 4, .memory_size = 4,
           .address_size = 4, .reg = 1, .base = 0, .index = NONE, .segment = DECODE_DS,
-          .has_memory = true, .has_lock = true, .immediate = 0x10}},
+          .has_memory = true, .immediate = 0x10}},
         /* test byte [bx+si+1], 0x80 */
         {16, "\xf6\x40\x01\x80",
          {.length = 4, .op = DECODE_TEST, .form = DECODE_FORM_RM_IMM, .operand_size = 1,
@@ -157,7 +206,7 @@ Test(decode, operands)
           .has_memory = true, .displacement = 1, .immediate = ~0x7fUL}},
         /* mov eax, [0xfee00020] by moffs */
         {32, "\xa1\x20\x00\xe0\xfe",
-         {.length = 5, .op = DECODE_MOV, .form = DECODE_FORM_ACC_MEM, .operand_size = 4,
+         {.length = 5, .op = DECODE_MOV, .form = DECODE_FORM_REG_RM, .operand_size = 4,
           .memory_size = 4, .address_size = 4, .base = NONE, .index = NONE, .segment = DECODE_DS,
           .has_memory = true, .displacement = -0x11fffe0L}},
         /* rep movsw */
@@ -186,7 +235,6 @@ Test(decode, operands)
         cr_expect_eq(got.index, want->index, "case %zu index", i);
         cr_expect_eq(got.segment, want->segment, "case %zu segment", i);
         cr_expect_eq(got.has_memory, want->has_memory, "case %zu memory", i);
-        cr_expect_eq(got.has_lock, want->has_lock, "case %zu lock", i);
         cr_expect_eq(got.rep, want->rep, "case %zu rep", i);
         cr_expect_eq(got.displacement, want->displacement, "case %zu displacement", i);
         cr_expect_eq(got.immediate, want->immediate, "case %zu immediate", i);

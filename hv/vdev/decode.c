@@ -1,117 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The instruction decoder (APM vol. 3, chapter 1 and appendix A). Two tables say of each opcode
- * which fields follow it and what it does; one pass over the bytes fills the description in this
- * order: prefixes, opcode, ModRM and SIB, displacement, immediate.
+ * The instruction decoder (APM vol. 3, chapter 1 and appendix A). One table says of each opcode that
+ * somebody here asks for which fields follow it and what it does; one pass over the bytes fills the
+ * description in this order: prefixes, opcode, ModRM and SIB, displacement, immediate.
  */
 #include <hv/decode.h>
 
 /* Fields that follow an opcode. */
-#define M   0x0001U /* ModRM */
-#define IB  0x0002U /* immediate byte, sign-extended */
-#define IW  0x0004U /* immediate word */
-#define IZ  0x0008U /* immediate of the operand size, at most 4 bytes */
-#define IV  0x0010U /* immediate of the operand size */
-#define MO  0x0020U /* moffs: an address */
-#define FAR 0x0040U /* selector and offset */
+#define M  0x01U /* ModRM */
+#define I  0x02U /* immediate of the operand size, at most 4 bytes */
+#define IB 0x04U /* immediate byte */
+#define MO 0x08U /* moffs: an address */
 /* Properties. */
-#define B    0x0080U /* operands are bytes */
-#define D64  0x0100U /* 64-bit operands by default in 64-bit code */
-#define N64  0x0200U /* not in 64-bit code */
-#define X    0x0400U /* no instruction */
-#define REGM 0x0800U /* ModRM names registers whatever mod says (MOV to and from CRn, DRn) */
-/* Opcode groups whose operation or immediate depends on ModRM.reg. */
-#define GRP1  0x1000U /* 80-83: ALU */
-#define GRP3  0x2000U /* F6, F7: TEST has an immediate */
-#define GRP11 0x4000U /* C6, C7: MOV */
+#define W    0x10U /* even opcodes are those of byte operands */
+#define REGM 0x20U /* ModRM names registers whatever mod says (MOV to and from CRn) */
+#define GRP1 0x40U /* ModRM.reg is the operation */
+#define GRP0 0x80U /* ModRM.reg belongs to the opcode: 0, and for TEST its alias 1 */
 
 struct opcode {
-    uint16_t flags;
-    uint8_t op, form;
+    uint16_t first, last; /* 0F xx is 1xx */
+    uint8_t flags, op, form;
 };
 
-#define E(flags)                                                                                   \
-    {                                                                                              \
-        (flags), DECODE_OTHER, DECODE_FORM_NONE                                                    \
-    }
-#define E2(flags)  E(flags), E(flags)
-#define E4(flags)  E2(flags), E2(flags)
-#define E8(flags)  E4(flags), E4(flags)
-#define E16(flags) E8(flags), E8(flags)
-#define OP(flags, name, form_name)                                                                 \
-    {                                                                                              \
-        (flags), DECODE_##name, DECODE_FORM_##form_name                                            \
-    }
-
-/* The six forms every ALU operation has. */
-#define ALU(name)                                                                                  \
-    OP(M | B, name, RM_REG), OP(M, name, RM_REG), OP(M | B, name, REG_RM), OP(M, name, REG_RM),    \
-        OP(IB | B, name, ACC_IMM), OP(IZ, name, ACC_IMM)
-
-/* Prefixes and escapes never reach the tables; their entries say X. */
 /* clang-format off */
-static const struct opcode one_byte[256] = {
-    /* 00 */ ALU(ADD), E2(N64),
-    /* 08 */ ALU(OR), E(N64), E(X),
-    /* 10 */ ALU(ADC), E2(N64),
-    /* 18 */ ALU(SBB), E2(N64),
-    /* 20 */ ALU(AND), E(X), E(N64),
-    /* 28 */ ALU(SUB), E(X), E(N64),
-    /* 30 */ ALU(XOR), E(X), E(N64),
-    /* 38 */ ALU(CMP), E(X), E(N64),
-    /* 40 */ E16(N64),
-    /* 50 */ E16(D64),
-    /* 60 */ E2(N64), E(M | N64), OP(M, MOVSX, REG_RM), E4(X),
-    /* 68 */ E(IZ | D64), E(M | IZ), E(IB | D64), E(M | IB), E(B), E(0), E(B), E(0),
-    /* 70 */ E16(IB | D64),
-    /* 80 */ OP(M | IB | B | GRP1, ADD, RM_IMM), OP(M | IZ | GRP1, ADD, RM_IMM),
-             OP(M | IB | B | GRP1 | N64, ADD, RM_IMM), OP(M | IB | GRP1, ADD, RM_IMM),
-    /* 84 */ OP(M | B, TEST, RM_REG), OP(M, TEST, RM_REG), OP(M | B, XCHG, RM_REG),
-             OP(M, XCHG, RM_REG),
-    /* 88 */ OP(M | B, MOV, RM_REG), OP(M, MOV, RM_REG), OP(M | B, MOV, REG_RM), OP(M, MOV, REG_RM),
-    /* 8C */ E(M), E(M), E(M), E(M | D64),
-    /* 90 */ E8(0), E2(0), E(FAR | N64), E(0), E2(D64), E2(0),
-    /* A0 */ OP(MO | B, MOV, ACC_MEM), OP(MO, MOV, ACC_MEM), OP(MO | B, MOV, MEM_ACC),
-             OP(MO, MOV, MEM_ACC),
-    /* A4 */ OP(B, MOVS, STRING), OP(0, MOVS, STRING), E(B), E(0),
-    /* A8 */ OP(IB | B, TEST, ACC_IMM), OP(IZ, TEST, ACC_IMM), OP(B, STOS, STRING),
-             OP(0, STOS, STRING),
-    /* AC */ OP(B, LODS, STRING), OP(0, LODS, STRING), E(B), E(0),
-    /* B0 */ E8(IB | B), E8(IV),
-    /* C0 */ E(M | IB | B), E(M | IB), E(IW | D64), E(D64), E2(M | N64),
-    /* C6 */ OP(M | IB | B | GRP11, MOV, RM_IMM), OP(M | IZ | GRP11, MOV, RM_IMM),
-    /* C8 */ E(IW | IB | D64), E(D64), E(IW), E(0), E(0), E(IB), E(N64), E(0),
-    /* D0 */ E(M | B), E(M), E(M | B), E(M), E2(IB | N64), E(N64), E(0), E8(M),
-    /* E0 */ E4(IB | D64), E4(IB), E2(IZ | D64), E(FAR | N64), E(IB | D64), E4(0),
-    /* F0 */ E(X), E(0), E2(X), E2(0), OP(M | B | GRP3, TEST, RM_IMM), OP(M | GRP3, TEST, RM_IMM),
-    /* F8 */ E4(0), E2(0), E(M | B), E(M),
-};
-
-static const struct opcode two_byte[256] = {
-    /* 00 */ E4(M), E(X), E(0), E(0), E(0), E2(0), E(X), E(0), E(X), E(M), E(0), E(M | IB),
-    /* 10 */ E16(M),
-    /* 20 */ E4(M | REGM | D64), E4(X), E8(M),
-    /* 30 */ E4(0), E2(0), E(X), E(0), E8(X),
-    /* 40 */ E16(M),
-    /* 50 */ E16(M),
-    /* 60 */ E16(M),
-    /* 70 */ E4(M | IB), E2(M), E(M), E(0), E(M), E(M), E2(X), E4(M),
-    /* 80 */ E16(IZ | D64),
-    /* 90 */ E16(M | B),
-    /* A0 */ E2(D64), E(0), E(M), E(M | IB), E(M), E2(X), E2(D64), E(0), E(M), E(M | IB), E(M),
-             E2(M),
-    /* B0 */ E(M | B), E(M), E4(M), OP(M, MOVZX, REG_RM), OP(M, MOVZX, REG_RM),
-    /* B8 */ E2(M), E(M | IB), E(M), E2(M), OP(M, MOVSX, REG_RM), OP(M, MOVSX, REG_RM),
-    /* C0 */ E(M | B), E(M), E(M | IB), OP(M, MOV, RM_REG), E(M | IB), E(M | IB), E(M | IB),
-             E(M), E8(0),
-    /* D0 */ E16(M),
-    /* E0 */ E16(M),
-    /* F0 */ E16(M),
+static const struct opcode opcodes[] = {
+    {0x00, 0x3f, M | W, DECODE_ADD, DECODE_FORM_RM_REG}, /* eight operations: see refine_alu() */
+    {0x63, 0x63, M, DECODE_MOVSX, DECODE_FORM_REG_RM},
+    {0x80, 0x81, M | W | I | GRP1, DECODE_ADD, DECODE_FORM_RM_IMM},
+    {0x82, 0x83, M | W | IB | GRP1, DECODE_ADD, DECODE_FORM_RM_IMM},
+    {0x84, 0x85, M | W, DECODE_TEST, DECODE_FORM_RM_REG},
+    {0x86, 0x87, M | W, DECODE_XCHG, DECODE_FORM_RM_REG},
+    {0x88, 0x89, M | W, DECODE_MOV, DECODE_FORM_RM_REG},
+    {0x8a, 0x8b, M | W, DECODE_MOV, DECODE_FORM_REG_RM},
+    {0xa0, 0xa1, MO | W, DECODE_MOV, DECODE_FORM_REG_RM}, /* the accumulator is register 0 */
+    {0xa2, 0xa3, MO | W, DECODE_MOV, DECODE_FORM_RM_REG},
+    {0xa4, 0xa5, W, DECODE_MOVS, DECODE_FORM_STRING},
+    {0xaa, 0xab, W, DECODE_STOS, DECODE_FORM_STRING},
+    {0xac, 0xad, W, DECODE_LODS, DECODE_FORM_STRING},
+    {0xc6, 0xc7, M | W | I | GRP0, DECODE_MOV, DECODE_FORM_RM_IMM},
+    {0xf4, 0xf4, 0, DECODE_OTHER, DECODE_FORM_NONE}, /* HLT */
+    {0xf6, 0xf7, M | W | I | GRP0, DECODE_TEST, DECODE_FORM_RM_IMM},
+    {0x101, 0x101, M, DECODE_OTHER, DECODE_FORM_NONE}, /* VMMCALL, XSETBV */
+    {0x108, 0x109, 0, DECODE_OTHER, DECODE_FORM_NONE}, /* INVD, WBINVD */
+    {0x120, 0x120, M | REGM, DECODE_OTHER, DECODE_FORM_NONE}, /* MOV from CRn */
+    {0x122, 0x122, M | REGM, DECODE_OTHER, DECODE_FORM_NONE}, /* MOV to CRn */
+    {0x130, 0x130, 0, DECODE_OTHER, DECODE_FORM_NONE}, /* WRMSR */
+    {0x132, 0x132, 0, DECODE_OTHER, DECODE_FORM_NONE}, /* RDMSR */
+    {0x1a2, 0x1a2, 0, DECODE_OTHER, DECODE_FORM_NONE}, /* CPUID */
+    {0x1b6, 0x1b7, M, DECODE_MOVZX, DECODE_FORM_REG_RM},
+    {0x1be, 0x1bf, M, DECODE_MOVSX, DECODE_FORM_REG_RM},
+    {0x1c3, 0x1c3, M, DECODE_MOV, DECODE_FORM_RM_REG}, /* MOVNTI */
 };
 /* clang-format on */
-
-static const struct opcode map_0f38 = E(M);
-static const struct opcode map_0f3a = E(M | IB);
 
 /* What is read so far, and what prefixes said. */
 struct cursor {
@@ -166,8 +106,7 @@ static bool take_legacy_prefix(struct cursor *c, struct decoded *out, uint8_t by
     case 0x67:
         c->address_prefix = true;
         return true;
-    case 0xf0:
-        out->has_lock = true;
+    case 0xf0: /* an emulated access is a whole one anyway */
         return true;
     case 0xf2:
     case 0xf3:
@@ -196,57 +135,46 @@ static uint8_t take_prefixes(struct cursor *c, struct decoded *out)
 
 /* --- Opcode ------------------------------------------------------------------------------- */
 
-/* Whether C4, C5, 62 or 8F begins one of the vector encodings: in 64-bit code always (8F: when
- * ModRM.reg is not 0), else when a memory form of LES, LDS or BOUND is excluded by mod == 3. */
-static bool is_vector_encoding(const struct cursor *c, uint8_t opcode)
+/* NULL: not one of ours. */
+static const struct opcode *find_opcode(unsigned opcode)
 {
-    uint8_t next;
-
-    if (opcode != 0xc4 && opcode != 0xc5 && opcode != 0x62 && opcode != 0x8f) {
-        return false;
-    }
-    if (c->position >= c->count) {
-        return c->code_bits == 64 && opcode != 0x8f;
-    }
-    next = c->bytes[c->position];
-    if (opcode == 0x8f) {
-        return next & 0x38;
-    }
-    return c->code_bits == 64 || (next & 0xc0) == 0xc0;
-}
-
-static const struct opcode *take_opcode(struct cursor *c, struct decoded *out, uint8_t byte)
-{
-    out->opcode = byte;
-    if (byte != 0x0f) {
-        if (is_vector_encoding(c, byte)) {
-            c->result = DECODE_UNSUPPORTED;
+    for (size_t i = 0; i < ARRAY_SIZE(opcodes); i++) {
+        if (opcode >= opcodes[i].first && opcode <= opcodes[i].last) {
+            return &opcodes[i];
         }
-        return &one_byte[byte];
     }
-    out->opcode = next_byte(c);
-    if (out->opcode != 0x38 && out->opcode != 0x3a) {
-        out->opcode_map = 1;
-        return &two_byte[out->opcode];
-    }
-    out->opcode_map = out->opcode == 0x38 ? 2 : 3;
-    out->opcode = next_byte(c);
-    return out->opcode_map == 2 ? &map_0f38 : &map_0f3a;
+    return NULL;
 }
 
-static void set_sizes(const struct cursor *c, struct decoded *out, uint16_t flags)
+/* Opcodes below 40h: bits 5:3 are the operation, bit 1 the direction. Those with bit 2 have no memory operand. */
+static void refine_alu(struct cursor *c, struct decoded *out, unsigned opcode)
 {
-    bool is_wide = c->rex & 8;
+    out->op = opcode >> 3;
+    out->form = opcode & 2 ? DECODE_FORM_REG_RM : DECODE_FORM_RM_REG;
+    if (opcode & 4) {
+        c->result = DECODE_UNSUPPORTED;
+    }
+}
 
+static void set_sizes(const struct cursor *c, struct decoded *out, unsigned opcode, unsigned flags)
+{
     if (c->code_bits == 64) {
         out->address_size = c->address_prefix ? 4 : 8;
-        out->operand_size = is_wide ? 8 : c->operand_prefix ? 2 : (flags & D64) ? 8 : 4;
+        out->operand_size = c->rex & 8 ? 8 : c->operand_prefix ? 2 : 4;
     } else { /* 32-bit code, or with the opposite prefix */
         out->address_size = (c->code_bits == 32) != c->address_prefix ? 4 : 2;
         out->operand_size = (c->code_bits == 32) != c->operand_prefix ? 4 : 2;
     }
-    out->operand_size = flags & B ? 1 : out->operand_size;
+    if ((flags & W) && !(opcode & 1)) {
+        out->operand_size = 1;
+    }
+    /* The widening moves read less from memory than they write to the register. */
     out->memory_size = out->operand_size;
+    if (opcode == 0x63) {
+        out->memory_size = MIN(out->operand_size, (uint8_t)4);
+    } else if (out->op == DECODE_MOVZX || out->op == DECODE_MOVSX) {
+        out->memory_size = (opcode & 1) + 1;
+    }
 }
 
 /* --- Operands ----------------------------------------------------------------------------- */
@@ -306,12 +234,17 @@ static void take_memory_32(struct cursor *c, struct decoded *out, uint8_t mod, u
     }
 }
 
-static void take_modrm(struct cursor *c, struct decoded *out, uint16_t flags)
+static void take_modrm(struct cursor *c, struct decoded *out, unsigned flags)
 {
     uint8_t modrm = next_byte(c);
-    uint8_t mod = modrm >> 6, rm = modrm & 7;
+    uint8_t mod = modrm >> 6, reg = (modrm >> 3) & 7, rm = modrm & 7;
 
-    out->reg = ((modrm >> 3) & 7) | (c->rex & 4) << 1;
+    out->reg = reg | (c->rex & 4) << 1;
+    if (flags & GRP1) {
+        out->op = reg;
+    } else if ((flags & GRP0) && reg > (out->op == DECODE_TEST)) {
+        c->result = DECODE_UNSUPPORTED;
+    }
     if (mod == 3 || (flags & REGM)) {
         out->rm = rm | (c->rex & 1) << 3;
         return;
@@ -324,63 +257,17 @@ static void take_modrm(struct cursor *c, struct decoded *out, uint16_t flags)
     }
 }
 
-/* What depends on ModRM.reg or on prefixes that stand for part of the opcode. Returns the flags
- * that say which immediate follows. */
-static uint16_t refine(struct cursor *c, struct decoded *out, uint16_t flags)
+static void take_rest(struct cursor *c, struct decoded *out, unsigned flags)
 {
-    uint8_t reg = out->reg & 7;
-
-    if (flags & GRP1) {
-        out->op = reg;
-    } else if (flags & GRP3) {
-        if (reg <= 1) {
-            return flags | ((flags & B) ? IB : IZ);
-        }
-        out->op = DECODE_OTHER;
-    } else if ((flags & GRP11) && reg != 0) {
-        out->op = DECODE_OTHER;
-        /* XBEGIN and XABORT; the others do not exist. */
-        if (reg != 7 || out->has_memory) {
-            c->result = DECODE_INVALID;
-        }
-    } else if (out->opcode_map == 1 && out->opcode == 0x78 &&
-               (c->operand_prefix || out->rep == 0xf2)) {
-        return flags | IW; /* EXTRQ and INSERTQ: two immediate bytes */
-    }
-    return flags;
-}
-
-static void take_immediate(struct cursor *c, struct decoded *out, uint16_t flags)
-{
-    unsigned wide = MIN(out->operand_size, (uint8_t)4);
-
     if (flags & MO) {
         out->has_memory = true;
         out->displacement = next_field(c, out->address_size);
     }
-    if (flags & IW) {
-        out->immediate = next_field(c, 2) & 0xffff;
+    if (flags & (I | IB)) {
+        out->immediate = next_field(c, flags & IB ? 1 : MIN(out->operand_size, (uint8_t)4));
     }
-    if (flags & IB) {
-        out->immediate = next_field(c, 1);
-    }
-    if (flags & IZ) {
-        out->immediate = next_field(c, wide);
-    }
-    if (flags & IV) {
-        out->immediate = next_field(c, out->operand_size);
-    }
-    if (flags & FAR) {
-        out->immediate = next_field(c, wide);
-        next_field(c, 2);
-    }
-}
-
-/* The widening moves read less from memory than they write to the register. */
-static void set_narrow_source(struct decoded *out)
-{
-    if (out->op == DECODE_MOVZX || out->op == DECODE_MOVSX) { /* map 0: MOVSXD */
-        out->memory_size = out->opcode_map == 0 ? MIN(out->operand_size, (uint8_t)4) : (out->opcode & 1) + 1;
+    if (c->segment != DECODE_NO_REGISTER) {
+        out->segment = c->segment;
     }
 }
 
@@ -389,37 +276,33 @@ enum decode_result decode_instruction(const uint8_t *bytes, size_t count, unsign
 {
     struct cursor c = {
         .bytes = bytes, .count = count, .code_bits = code_bits, .segment = DECODE_NO_REGISTER};
-    const struct opcode *opcode;
-    uint16_t flags;
-    uint8_t first;
+    const struct opcode *found;
+    unsigned opcode;
 
     *out = (struct decoded){
         .base = DECODE_NO_REGISTER, .index = DECODE_NO_REGISTER, .scale = 1, .segment = DECODE_DS};
-    first = take_prefixes(&c, out);
+    opcode = take_prefixes(&c, out);
     out->has_rex = c.rex != 0;
-    opcode = take_opcode(&c, out, first);
+    if (opcode == 0x0f) {
+        opcode = 0x100 | next_byte(&c);
+    }
     if (c.result != DECODE_OK) {
         return c.result;
     }
-    flags = opcode->flags;
-    if ((flags & X) || ((flags & N64) && code_bits == 64)) {
-        return DECODE_INVALID;
+    found = find_opcode(opcode);
+    if (found == NULL || (opcode == 0x63 && code_bits != 64)) { /* ARPL */
+        return DECODE_UNSUPPORTED;
     }
-    out->op = opcode->op;
-    out->form = opcode->form;
-    if (out->opcode_map == 0 && first == 0x63 && code_bits != 64) {
-        out->op = DECODE_OTHER; /* ARPL */
+    out->op = found->op;
+    out->form = found->form;
+    if (opcode < 0x40) {
+        refine_alu(&c, out, opcode);
     }
-    set_sizes(&c, out, flags);
-    if (flags & M) {
-        take_modrm(&c, out, flags);
-        flags = refine(&c, out, flags);
+    set_sizes(&c, out, opcode, found->flags);
+    if (found->flags & M) {
+        take_modrm(&c, out, found->flags);
     }
-    take_immediate(&c, out, flags);
-    set_narrow_source(out);
-    if (c.segment != DECODE_NO_REGISTER) {
-        out->segment = c.segment;
-    }
+    take_rest(&c, out, found->flags);
     out->length = c.position;
     return c.result;
 }

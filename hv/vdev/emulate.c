@@ -198,26 +198,14 @@ static uint64_t source_value(const struct emulation *e)
 {
     unsigned size = e->insn.operand_size;
 
-    switch (e->insn.form) {
-    case DECODE_FORM_RM_REG:
-        return read_register(e, e->insn.reg, size);
-    case DECODE_FORM_MEM_ACC:
-        return read_register(e, 0, size);
-    default:
-        return low_bytes(e->insn.immediate, size);
-    }
-}
-
-static bool is_memory_source(const struct emulation *e)
-{
-    return e->insn.form == DECODE_FORM_REG_RM || e->insn.form == DECODE_FORM_ACC_MEM;
+    return e->insn.form == DECODE_FORM_RM_REG ? read_register(e, e->insn.reg, size)
+                                              : low_bytes(e->insn.immediate, size);
 }
 
 /* register <- memory: moves and ALU operations. */
 static void load(struct emulation *e, const struct operand *o)
 {
-    unsigned reg = e->insn.form == DECODE_FORM_ACC_MEM ? 0 : e->insn.reg,
-             size = e->insn.operand_size;
+    unsigned reg = e->insn.reg, size = e->insn.operand_size;
     uint64_t value = read_operand(e, o);
     bool is_written = true;
 
@@ -256,14 +244,15 @@ static int emulate_memory_operand(struct emulation *e)
     uint64_t next_rip = arch_vcpu_rip(e->v) + insn->length;
     uint64_t linear =
         arch_vcpu_segment_base(e->v, insn->segment) + decode_effective_offset(insn, e->gprs, next_rip);
-    bool is_write = !is_memory_source(e) && insn->op != DECODE_CMP && insn->op != DECODE_TEST;
+    bool is_load = insn->form == DECODE_FORM_REG_RM;
+    bool is_write = !is_load && insn->op != DECODE_CMP && insn->op != DECODE_TEST;
     struct operand operand;
     int rc = prepare_operand(e, linear, insn->memory_size, is_write, true, &operand);
 
     if (rc != 0) {
         return rc;
     }
-    if (is_memory_source(e)) {
+    if (is_load) {
         load(e, &operand);
     } else {
         store(e, &operand);
@@ -363,9 +352,6 @@ static int fetch_and_decode(struct emulation *e)
     case DECODE_TOO_LONG:
         arch_inject_exception(e->v, EXC_GP, true, 0);
         return FAULTED;
-    case DECODE_INVALID:
-        arch_inject_exception(e->v, EXC_UD, false, 0);
-        return FAULTED;
     default:
         return -XEN_EOPNOTSUPP;
     }
@@ -382,9 +368,7 @@ int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t coun
     if (rc == 0 && e.insn.form == DECODE_FORM_STRING) {
         rc = emulate_string(&e);
     } else if (rc == 0) {
-        bool is_ours = e.insn.op != DECODE_OTHER && e.insn.form != DECODE_FORM_NONE && e.insn.has_memory;
-
-        rc = is_ours ? emulate_memory_operand(&e) : -XEN_EOPNOTSUPP;
+        rc = e.insn.form != DECODE_FORM_NONE && e.insn.has_memory ? emulate_memory_operand(&e) : -XEN_EOPNOTSUPP;
     }
     return rc == FAULTED ? 0 : rc;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The x86 instruction decoder: bytes in, a description out, nothing touched. It knows the length of
- * every legacy-encoded instruction, and the operands of the few that are emulated on device memory.
- * VEX, EVEX and XOP encodings are told apart and refused.
+ * The x86 instruction decoder: bytes in, a description out, nothing touched. It knows the instructions
+ * that are emulated on device memory, with their operands, and the length of those that are intercepted.
  */
 #pragma once
 
@@ -14,8 +13,7 @@ enum decode_result {
     DECODE_OK,
     DECODE_TOO_SHORT,   /* more bytes are needed */
     DECODE_TOO_LONG,    /* beyond 15 bytes: #GP */
-    DECODE_INVALID,     /* no such opcode in this mode: #UD */
-    DECODE_UNSUPPORTED, /* VEX, EVEX or XOP */
+    DECODE_UNSUPPORTED, /* none of ours, or no instruction at all */
 };
 
 /* What an instruction does, as far as emulation cares. The first eight are in encoding order. */
@@ -45,9 +43,6 @@ enum decode_form {
     DECODE_FORM_RM_REG,  /* r/m, reg */
     DECODE_FORM_REG_RM,  /* reg, r/m */
     DECODE_FORM_RM_IMM,  /* r/m, immediate */
-    DECODE_FORM_ACC_IMM, /* AL/AX/EAX/RAX, immediate */
-    DECODE_FORM_ACC_MEM, /* accumulator, [moffs] */
-    DECODE_FORM_MEM_ACC, /* [moffs], accumulator */
     DECODE_FORM_STRING,  /* implied by rSI, rDI, rAX */
 };
 
@@ -67,8 +62,6 @@ struct decoded {
     uint8_t length;       /* bytes, 1-15 */
     uint8_t op;           /* enum decode_op */
     uint8_t form;         /* enum decode_form */
-    uint8_t opcode_map;   /* 0: one byte, 1: 0F, 2: 0F 38, 3: 0F 3A */
-    uint8_t opcode;       /* last opcode byte */
     uint8_t operand_size; /* bytes: 1, 2, 4, 8 */
     uint8_t
         memory_size; /* bytes the memory operand has; differs from the former for MOVZX, MOVSX */
@@ -78,7 +71,7 @@ struct decoded {
     uint8_t scale;        /* of the index: 1, 2, 4, 8 */
     uint8_t segment;      /* enum decode_segment, default or override */
     uint8_t rep;          /* 0, 0xf2 or 0xf3 */
-    bool has_memory, has_lock, has_rex;
+    bool has_memory, has_rex;
     int64_t displacement; /* sign-extended; the address itself for moffs */
     uint64_t immediate;   /* sign-extended */
 };
@@ -105,16 +98,13 @@ static inline unsigned decode_plain_length(const uint8_t *bytes, size_t count)
         return 0;
     }
     switch (bytes[1]) {
-    case 0x06: /* CLTS */
     case 0x08: /* INVD */
     case 0x09: /* WBINVD */
     case 0x30: /* WRMSR */
-    case 0x31: /* RDTSC */
     case 0x32: /* RDMSR */
-    case 0x33: /* RDPMC */
     case 0xa2: /* CPUID */
         return 2;
-    case 0x01: /* VMMCALL, XSETBV, RDTSCP and their like: register forms */
+    case 0x01: /* VMMCALL, XSETBV and their like: register forms */
         return count >= 3 && bytes[2] >= 0xc0 ? 3 : 0;
     default:
         return 0;
