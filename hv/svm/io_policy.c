@@ -126,7 +126,7 @@ int svm_maps_init_hardware_domain(struct domain *d)
     return 0;
 }
 
-uint32_t svm_port_read(struct vcpu *v, uint16_t port, unsigned size)
+uint32_t arch_port_read(struct vcpu *v, uint16_t port, unsigned size)
 {
     uint32_t value;
 
@@ -162,7 +162,7 @@ static void a20_write(uint16_t port, uint32_t value)
     }
 }
 
-void svm_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value)
+void arch_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value)
 {
     if (v->domain->is_hardware) {
         if (port == PORT_CF9 && size == 1) {

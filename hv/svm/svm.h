@@ -84,10 +84,6 @@ unsigned svm_insn_length(struct vcpu *v, unsigned usual);
 /* io_policy.c: the I/O and MSR permission maps. */
 extern uint8_t *svm_default_iopm, *svm_default_msrpm;
 
-/* A trapped port access of 1, 2 or 4 bytes. */
-uint32_t svm_port_read(struct vcpu *v, uint16_t port, unsigned size);
-void svm_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value);
-
 /* fpu.c */
 int fpu_init_vcpu(struct vcpu *v);
 void fpu_init_cpu(void);

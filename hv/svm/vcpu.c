@@ -129,19 +129,6 @@ unsigned arch_vcpu_code_bits(const struct vcpu *v)
     return vmcb->cs.attributes & SEG_ATTR_DB ? 32 : 16;
 }
 
-uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
-{
-    const struct vmcb *vmcb = v->arch.vmcb;
-    const struct vmcb_segment *segments[] = {&vmcb->es, &vmcb->cs, &vmcb->ss, &vmcb->ds, &vmcb->fs, &vmcb->gs};
-
-    bool has_none = segment >= ARRAY_SIZE(segments) || (segment < 4 && arch_vcpu_code_bits(v) == 64);
-
-    if (segment >= 4) { /* FS, GS */
-        svm_save_segments(v);
-    }
-    return has_none ? 0 : segments[segment]->base;
-}
-
 uint64_t arch_vcpu_rflags(const struct vcpu *v)
 {
     return v->arch.vmcb->rflags;

@@ -45,6 +45,7 @@ if(BUILD_TESTING)
         svm/exit_misc.c
         svm/exit_npf.c
         svm/inject.c
+        svm/segment.c
         tests/host/fake.c
         tests/host/fake_hypercall.c
         tests/host/fake_vcpu.c

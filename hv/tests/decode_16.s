@@ -2,6 +2,8 @@
 # Instructions whose length the decoder must know in 16-bit code.
         .code16
         hlt
+        insb
+        rep outsw
         cpuid
         rdmsr
         wrmsr

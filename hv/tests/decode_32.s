@@ -5,6 +5,8 @@
         rdmsr
         wrmsr
         hlt
+        rep insl
+        rep outsb
         vmmcall
         invlpg (%eax)
         mov %cr0, %eax

@@ -7,6 +7,16 @@
         wrmsr
         rdtscp
         hlt
+        insb
+        insw
+        insl
+        rep insb
+        rep insl
+        outsb
+        outsw
+        outsl
+        rep outsb
+        outsl %gs:(%rsi), %dx
         vmmcall
         vmrun
         vmload

@@ -68,6 +68,7 @@ static bool is_known(unsigned opcode, unsigned bits)
         return !(opcode & 4);
     case 0x63:
         return bits == 64; /* else ARPL */
+    case 0x6c ... 0x6f:
     case 0x80 ... 0x8b:
     case 0xa0 ... 0xa5:
     case 0xaa ... 0xad:

@@ -416,6 +416,33 @@ Test(emulate, rep_with_a_count_of_zero_does_nothing)
     stop();
 }
 
+Test(emulate, a_string_move_ends_at_its_segment_s_limit)
+{
+    start();
+    fake.code_bits = 32;
+    fake.segment_limit[0] = DEVICE + 1;
+    v->arch.gprs.rdi = DEVICE;
+    v->arch.gprs.rcx = 3;
+
+    cr_expect_eq(emulate("\xf3\xaa", 2, DEVICE), 0); /* rep stosb */
+
+    cr_expect_eq(fake.exception, 13);
+    cr_expect_eq(v->arch.gprs.rcx, 1);
+    cr_expect_eq(accesses, 2);
+    stop();
+}
+
+/* Its port is one that the guest reaches by itself. */
+Test(emulate, ins_into_a_device_is_refused)
+{
+    start();
+    v->arch.gprs.rdi = DEVICE;
+
+    cr_expect_eq(emulate("\x6c", 1, DEVICE), -XEN_EOPNOTSUPP);
+    cr_expect_eq(accesses, 0);
+    stop();
+}
+
 Test(emulate, lods_at_the_last_byte_of_a_page)
 {
     start();

@@ -44,6 +44,7 @@ struct domain *fake_domain(unsigned vcpu_count)
     fake.exception = -1;
     fake.unmapped_linear = ~0UL;
     fake.rflags = 2;
+    memset(fake.segment_limit, 0xff, sizeof(fake.segment_limit));
     boot_cpu.apic_id = 7;
     cpus[0] = &boot_cpu;
     domain.domid = 3;
@@ -285,6 +286,28 @@ uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
 {
     (void)v;
     return fake.segment_base[segment];
+}
+
+bool arch_vcpu_is_in_segment(const struct vcpu *v, unsigned segment, uint64_t first, uint64_t last)
+{
+    (void)v;
+    (void)first;
+    return fake.code_bits == 64 || last <= fake.segment_limit[segment];
+}
+
+uint32_t arch_port_read(struct vcpu *v, uint16_t port, unsigned size)
+{
+    (void)v;
+    (void)size;
+    return port;
+}
+
+void arch_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value)
+{
+    (void)v;
+    (void)port;
+    (void)size;
+    fake.port_written = value;
 }
 
 uint64_t arch_vcpu_rflags(const struct vcpu *v)

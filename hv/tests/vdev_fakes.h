@@ -24,6 +24,7 @@ struct fake {
     uint64_t unmapped_linear;         /* this linear page faults; ~0: none */
     unsigned code_bits, cpl;
     uint64_t rip, rflags, cr4, segment_base[6];
+    uint32_t segment_limit[6], port_written;
     int exception; /* last one injected, -1: none */
     uint64_t fault_linear;
     uint32_t fault_code;

@@ -26,6 +26,8 @@ struct opcode {
 static const struct opcode opcodes[] = {
     {0x00, 0x3f, M | W, DECODE_ADD, DECODE_FORM_RM_REG}, /* eight operations: see refine_alu() */
     {0x63, 0x63, M, DECODE_MOVSX, DECODE_FORM_REG_RM},
+    {0x6c, 0x6d, W, DECODE_INS, DECODE_FORM_STRING},
+    {0x6e, 0x6f, W, DECODE_OUTS, DECODE_FORM_STRING},
     {0x80, 0x81, M | W | I | GRP1, DECODE_ADD, DECODE_FORM_RM_IMM},
     {0x82, 0x83, M | W | IB | GRP1, DECODE_ADD, DECODE_FORM_RM_IMM},
     {0x84, 0x85, M | W, DECODE_TEST, DECODE_FORM_RM_REG},
@@ -167,6 +169,8 @@ static void set_sizes(const struct cursor *c, struct decoded *out, unsigned opco
     }
     if ((flags & W) && !(opcode & 1)) {
         out->operand_size = 1;
+    } else if (out->op == DECODE_INS || out->op == DECODE_OUTS) {
+        out->operand_size = MIN(out->operand_size, (uint8_t)4); /* ports have no more */
     }
     /* The widening moves read less from memory than they write to the register. */
     out->memory_size = out->operand_size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Emulation of the instruction that touched device memory: moves, widening moves, ALU operations
- * with a memory operand, exchanges, and the string moves. The description comes from the decoder;
+ * with a memory operand, exchanges, and the string moves; and of the memory side of INS and OUTS. The description comes from the decoder;
  * an operation reads its operands, computes, writes back, and only then moves RIP, so that a fault
  * on the way leaves everything as before the instruction (string moves: before the present step).
  */
@@ -30,6 +30,7 @@ struct emulation {
     struct vcpu *v;
     uint64_t gpa;    /* where the nested page fault was */
     bool gpa_is_old; /* a string move has gone on from there */
+    int port;        /* that INS or OUTS was stopped at; -1: it was a nested page fault */
     unsigned code_bits;
     struct decoded insn;
     uint64_t *gprs;
@@ -62,9 +63,15 @@ static void write_register(struct emulation *e, unsigned reg, unsigned size, uin
 
 /* --- Memory ------------------------------------------------------------------------------- */
 
+static int refuse_address(struct emulation *e, unsigned segment)
+{
+    arch_inject_exception(e->v, segment == DECODE_SS ? EXC_SS : EXC_GP, true, 0);
+    return FAULTED;
+}
+
 /* One page's translation. The page that the CPU faulted at need not be walked: it has checked
  * the guest's permissions there already. */
-static int translate(struct emulation *e, uint64_t linear, bool is_write, bool may_use_fault,
+static int translate(struct emulation *e, unsigned segment, uint64_t linear, bool is_write, bool may_use_fault,
                      uint64_t *gpa)
 {
     unsigned access =
@@ -76,8 +83,7 @@ static int translate(struct emulation *e, uint64_t linear, bool is_write, bool m
         return 0;
     }
     if (e->code_bits == 64 && !x86_is_canonical(linear, arch_vcpu_cr4(e->v) & CR4_LA57 ? 5 : 4)) {
-        arch_inject_exception(e->v, e->insn.segment == DECODE_SS ? EXC_SS : EXC_GP, true, 0);
-        return FAULTED;
+        return refuse_address(e, segment);
     }
     if (guest_walk(e->v, linear, access, gpa, &error_code) != 0) {
         arch_inject_page_fault(e->v, linear, error_code);
@@ -92,22 +98,25 @@ struct operand {
     unsigned size[2]; /* bytes in each; the second is 0 for all but page-crossing ones */
 };
 
-static int prepare_operand(struct emulation *e, uint64_t linear, unsigned size, bool is_write,
+static int prepare_operand(struct emulation *e, unsigned segment, uint64_t offset, unsigned size, bool is_write,
                            bool may_use_fault, struct operand *o)
 {
+    uint64_t linear = arch_vcpu_segment_base(e->v, segment) + offset;
     unsigned in_page = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
     int rc;
 
     if (e->code_bits != 64) {
         linear = (uint32_t)linear;
     }
+    if (!arch_vcpu_is_in_segment(e->v, segment, offset, offset + size - 1)) {
+        return refuse_address(e, segment);
+    }
     o->size[0] = MIN(size, in_page);
     o->size[1] = size - o->size[0];
-    rc = translate(e, linear, is_write, may_use_fault && o->size[1] == 0, &o->gpa[0]);
+    rc = translate(e, segment, linear, is_write, may_use_fault && o->size[1] == 0, &o->gpa[0]);
     if (rc == 0 && o->size[1] != 0) {
         linear += o->size[0];
-        rc = translate(e, e->code_bits == 64 ? linear : (uint32_t)linear, is_write, false,
-                       &o->gpa[1]);
+        rc = translate(e, segment, e->code_bits == 64 ? linear : (uint32_t)linear, is_write, false, &o->gpa[1]);
     }
     return rc;
 }
@@ -242,12 +251,11 @@ static int emulate_memory_operand(struct emulation *e)
 {
     const struct decoded *insn = &e->insn;
     uint64_t next_rip = arch_vcpu_rip(e->v) + insn->length;
-    uint64_t linear =
-        arch_vcpu_segment_base(e->v, insn->segment) + decode_effective_offset(insn, e->gprs, next_rip);
+    uint64_t offset = decode_effective_offset(insn, e->gprs, next_rip);
     bool is_load = insn->form == DECODE_FORM_REG_RM;
     bool is_write = !is_load && insn->op != DECODE_CMP && insn->op != DECODE_TEST;
     struct operand operand;
-    int rc = prepare_operand(e, linear, insn->memory_size, is_write, true, &operand);
+    int rc = prepare_operand(e, insn->segment, offset, insn->memory_size, is_write, true, &operand);
 
     if (rc != 0) {
         return rc;
@@ -274,18 +282,20 @@ enum { RCX = 1, RSI = 6, RDI = 7 };
 static int string_step(struct emulation *e, int64_t delta)
 {
     unsigned size = e->insn.operand_size, address_size = e->insn.address_size;
-    bool has_source = e->insn.op != DECODE_STOS, has_destination = e->insn.op != DECODE_LODS;
+    unsigned op = e->insn.op;
+    bool has_source = op == DECODE_MOVS || op == DECODE_LODS || op == DECODE_OUTS;
+    bool has_destination = op == DECODE_MOVS || op == DECODE_STOS || op == DECODE_INS;
     struct operand source, destination;
     uint64_t value = read_register(e, 0, size);
     int rc = 0;
 
     if (has_source) {
-        rc = prepare_operand(e, arch_vcpu_segment_base(e->v, e->insn.segment) + low_bytes(e->gprs[RSI], address_size),
-                             size, false, !has_destination, &source);
+        rc = prepare_operand(e, e->insn.segment, low_bytes(e->gprs[RSI], address_size), size, false, !has_destination,
+                             &source);
     }
     if (rc == 0 && has_destination) {
-        rc = prepare_operand(e, arch_vcpu_segment_base(e->v, DECODE_ES) + low_bytes(e->gprs[RDI], address_size), size,
-                             true, !has_source, &destination);
+        rc = prepare_operand(e, DECODE_ES, low_bytes(e->gprs[RDI], address_size), size, true, !has_source,
+                             &destination);
     }
     if (rc != 0) {
         return rc;
@@ -293,10 +303,14 @@ static int string_step(struct emulation *e, int64_t delta)
     if (has_source) {
         value = read_operand(e, &source);
         step_register(e, RSI, delta);
+    } else if (op == DECODE_INS) {
+        value = arch_port_read(e->v, (uint16_t)e->port, size);
     }
     if (has_destination) {
         write_operand(e, &destination, value);
         step_register(e, RDI, delta);
+    } else if (op == DECODE_OUTS) {
+        arch_port_write(e->v, (uint16_t)e->port, size, (uint32_t)value);
     } else {
         write_register(e, 0, size, value);
     }
@@ -357,18 +371,34 @@ static int fetch_and_decode(struct emulation *e)
     }
 }
 
-int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t count)
+/* rc: of decoding. An INS whose port v reaches, but not its memory, is not emulated. */
+static int run(struct emulation *e, int rc)
 {
-    struct emulation e = {.v = v, .gpa = gpa, .gprs = &v->arch.gprs.rax, .code_bits = arch_vcpu_code_bits(v)};
-    int rc = 0;
+    bool is_port = e->insn.op == DECODE_INS || e->insn.op == DECODE_OUTS;
 
-    if (count == 0 || decode_instruction(bytes, count, e.code_bits, &e.insn) != DECODE_OK) {
-        rc = fetch_and_decode(&e);
-    }
-    if (rc == 0 && e.insn.form == DECODE_FORM_STRING) {
-        rc = emulate_string(&e);
+    if (rc == 0 && is_port != (e->port >= 0)) {
+        rc = -XEN_EOPNOTSUPP;
+    } else if (rc == 0 && e->insn.form == DECODE_FORM_STRING) {
+        rc = emulate_string(e);
     } else if (rc == 0) {
-        rc = e.insn.form != DECODE_FORM_NONE && e.insn.has_memory ? emulate_memory_operand(&e) : -XEN_EOPNOTSUPP;
+        rc = e->insn.form != DECODE_FORM_NONE && e->insn.has_memory ? emulate_memory_operand(e) : -XEN_EOPNOTSUPP;
     }
     return rc == FAULTED ? 0 : rc;
+}
+
+int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t count)
+{
+    struct emulation e = {
+        .v = v, .gpa = gpa, .port = -1, .gprs = &v->arch.gprs.rax, .code_bits = arch_vcpu_code_bits(v)};
+    bool is_decoded = count != 0 && decode_instruction(bytes, count, e.code_bits, &e.insn) == DECODE_OK;
+
+    return run(&e, is_decoded ? 0 : fetch_and_decode(&e));
+}
+
+int mmio_emulate_port(struct vcpu *v, uint16_t port)
+{
+    struct emulation e = {
+        .v = v, .gpa_is_old = true, .port = port, .gprs = &v->arch.gprs.rax, .code_bits = arch_vcpu_code_bits(v)};
+
+    return run(&e, fetch_and_decode(&e));
 }

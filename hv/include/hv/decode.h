@@ -34,6 +34,8 @@ enum decode_op {
     DECODE_MOVS,
     DECODE_STOS,
     DECODE_LODS,
+    DECODE_INS,
+    DECODE_OUTS,
     DECODE_OTHER, /* only its length and addressing are known */
 };
 

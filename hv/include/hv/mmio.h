@@ -35,3 +35,5 @@ void mmio_write(struct vcpu *v, uint64_t gpa, unsigned size, uint64_t value);
  * gave them (decode assists), count 0 otherwise: then they are fetched. Advances RIP, or injects
  * what the instruction would raise. -XEN_EOPNOTSUPP: not an instruction that we emulate. */
 int mmio_emulate(struct vcpu *v, uint64_t gpa, const uint8_t *bytes, size_t count);
+/* The same for INS and OUTS that were stopped at the port. */
+int mmio_emulate_port(struct vcpu *v, uint16_t port);

@@ -16,6 +16,8 @@ extern uint64_t fake_tsc;       /* what arch_read_tsc() returns; 1 tick is 1 ns 
 extern unsigned fake_kick_count; /* calls of arch_send_kick() */
 extern unsigned fake_flush_count; /* calls of iommu_flush() */
 extern unsigned fake_code_bits; /* what mode every vCPU is in: 64, 32 or 16 */
+extern uint16_t fake_port;      /* the last one that was reached, */
+extern uint32_t fake_port_value; /* and what was written there, or is read */
 extern uint64_t fake_xcr0;      /* what the host's XSAVE supports */
 
 extern bool fake_wants_restart;       /* what hypercall_should_restart() answers */

@@ -82,9 +82,24 @@ unsigned arch_vcpu_code_bits(const struct vcpu *v)
     return fake_code_bits;
 }
 
-uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
+void svm_save_segments(const struct vcpu *v)
 {
-    return segment == 0 ? v->arch.vmcb->es.base : 0;
+    (void)v;
+}
+
+uint16_t fake_port;
+uint32_t fake_port_value;
+
+uint32_t arch_port_read(struct vcpu *v, uint16_t port, unsigned size)
+{
+    fake_port = port;
+    return fake_port_value;
+}
+
+void arch_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value)
+{
+    fake_port = port;
+    fake_port_value = value;
 }
 
 uint64_t arch_vcpu_rflags(const struct vcpu *v)

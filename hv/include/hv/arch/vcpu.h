@@ -61,7 +61,13 @@ void arch_vcpu_advance_rip(struct vcpu *v, unsigned length);
 unsigned arch_vcpu_code_bits(const struct vcpu *v);
 /* Base of a segment, by its encoding (ES 0, CS 1, SS 2, DS 3, FS 4, GS 5); in 64-bit code 0 for the first four. */
 uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment);
+/* Whether bytes first to last lie in a segment, which matters outside of 64-bit code. */
+bool arch_vcpu_is_in_segment(const struct vcpu *v, unsigned segment, uint64_t first, uint64_t last);
 uint64_t arch_vcpu_rflags(const struct vcpu *v);
 void arch_vcpu_set_rflags(struct vcpu *v, uint64_t rflags);
 /* Control state that shows in CPUID (OSXSAVE, OSPKE). */
 uint64_t arch_vcpu_cr4(const struct vcpu *v);
+
+/* An access of 1, 2 or 4 bytes to a port that v does not reach itself. */
+uint32_t arch_port_read(struct vcpu *v, uint16_t port, unsigned size);
+void arch_port_write(struct vcpu *v, uint16_t port, unsigned size, uint32_t value);
