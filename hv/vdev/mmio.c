@@ -22,44 +22,22 @@ struct mmio_region {
 struct mmio_regions {
     struct spinlock lock; /* protects the rest; rank MMIO; not held while ops run */
     unsigned count;
-    struct mmio_region regions[MAX_REGIONS]; /* sorted by start, not overlapping */
+    struct mmio_region regions[MAX_REGIONS]; /* in no order, not overlapping */
 };
 
 _Static_assert(sizeof(struct mmio_regions) <= PAGE_SIZE, "the table is one page");
 
 /* --- Regions ------------------------------------------------------------------------------ */
 
-/* Index of the first region that ends above the frame. */
-static unsigned first_above(const struct mmio_regions *m, uint64_t frame)
+/* The region that has any of the frames [start, end), or NULL. An emulated access costs more than to look at all. */
+static struct mmio_region *overlapping(struct mmio_regions *m, uint64_t start, uint64_t end)
 {
-    unsigned low = 0, high = m->count;
-
-    while (low < high) {
-        unsigned middle = (low + high) / 2;
-
-        if (m->regions[middle].end <= frame) {
-            low = middle + 1;
-        } else {
-            high = middle;
+    for (unsigned i = 0; i < m->count; i++) {
+        if (m->regions[i].start < end && start < m->regions[i].end) {
+            return &m->regions[i];
         }
     }
-    return low;
-}
-
-static int insert(struct mmio_regions *m, const struct mmio_region *region)
-{
-    unsigned at = first_above(m, region->start);
-
-    if (at < m->count && m->regions[at].start < region->end) {
-        return -XEN_EEXIST;
-    }
-    if (m->count == MAX_REGIONS) {
-        return -XEN_ENOSPC;
-    }
-    memmove(&m->regions[at + 1], &m->regions[at], (m->count - at) * sizeof(m->regions[0]));
-    m->regions[at] = *region;
-    m->count++;
-    return 0;
+    return NULL;
 }
 
 /* With the first region: before d runs, or under its VPCI lock. */
@@ -77,8 +55,8 @@ static int create_table(struct domain *d)
 
 int mmio_register(struct domain *d, gfn_t start, gfn_t end, const struct mmio_ops *ops, void *data)
 {
-    struct mmio_region region = {start.n, end.n, ops, data};
     int rc = d->mmio == NULL ? create_table(d) : 0;
+    struct mmio_regions *m = d->mmio;
 
     if (rc != 0) {
         return rc;
@@ -86,42 +64,46 @@ int mmio_register(struct domain *d, gfn_t start, gfn_t end, const struct mmio_op
     if (start.n >= end.n) {
         return -XEN_EINVAL;
     }
-    spin_guard(&d->mmio->lock);
-    return insert(d->mmio, &region);
+    spin_guard(&m->lock);
+    if (overlapping(m, start.n, end.n) != NULL) {
+        return -XEN_EEXIST;
+    }
+    if (m->count == MAX_REGIONS) {
+        return -XEN_ENOSPC;
+    }
+    m->regions[m->count++] = (struct mmio_region){start.n, end.n, ops, data};
+    return 0;
 }
 
 void mmio_unregister(struct domain *d, gfn_t start)
 {
     struct mmio_regions *m = d->mmio;
-    unsigned at;
+    struct mmio_region *region;
 
     if (m == NULL) {
         return;
     }
     spin_guard(&m->lock);
-    at = first_above(m, start.n);
-    if (at < m->count && m->regions[at].start == start.n) {
-        m->count--;
-        memmove(&m->regions[at], &m->regions[at + 1], (m->count - at) * sizeof(m->regions[0]));
+    region = overlapping(m, start.n, start.n + 1);
+    if (region != NULL && region->start == start.n) {
+        *region = m->regions[--m->count];
     }
 }
 
 static bool find(struct domain *d, uint64_t gpa, struct mmio_region *region)
 {
     struct mmio_regions *m = d->mmio;
-    uint64_t frame = gpa >> PAGE_SHIFT;
-    unsigned at;
+    const struct mmio_region *found;
 
     if (m == NULL) {
         return false;
     }
     spin_guard(&m->lock);
-    at = first_above(m, frame);
-    if (at == m->count || m->regions[at].start > frame) {
-        return false;
+    found = overlapping(m, gpa >> PAGE_SHIFT, (gpa >> PAGE_SHIFT) + 1);
+    if (found != NULL) {
+        *region = *found;
     }
-    *region = m->regions[at];
-    return true;
+    return found != NULL;
 }
 
 /* --- The xAPIC page of the vCPU that looks ------------------------------------------------- */
