@@ -58,8 +58,10 @@ static void set_identity(struct vlapic *l)
 }
 
 /* Register values after reset or INIT; the mode (IA32_APIC_BASE) stays. */
-static void reset_registers(struct vlapic *l)
+void vlapic_reset(struct vcpu *v)
 {
+    struct vlapic *l = v->arch.vlapic;
+
     vlapic_timer_stop(l);
     memset(l->regs, 0, sizeof(l->regs));
     l->isr_highest = -1;
@@ -89,7 +91,7 @@ int vlapic_init(struct vcpu *v)
     }
     v->arch.vlapic = l;
     vlapic_timer_init(v);
-    reset_registers(l);
+    vlapic_reset(v);
     return 0;
 }
 
@@ -101,11 +103,6 @@ void vlapic_free(struct vcpu *v)
     vlapic_timer_stop(v->arch.vlapic);
     page_free(v->arch.vlapic);
     v->arch.vlapic = NULL;
-}
-
-void vlapic_reset(struct vcpu *v)
-{
-    reset_registers(v->arch.vlapic);
 }
 
 uint64_t vlapic_base(const struct vcpu *v)
@@ -277,28 +274,19 @@ struct apic_register {
     uint32_t mask; /* bits that a write changes; others are reserved: #GP in x2APIC mode */
 };
 
-#define READ_ONLY                                                                                  \
-    {                                                                                              \
-        REG_R, 0                                                                                   \
-    }
-#define READ_ONLY_8                                                                                \
-    READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY, READ_ONLY
-
 /* By offset >> 4. A register that is not listed does not exist. */
 static const struct apic_register registers[64] = {
-    [APIC_ID >> 4] = READ_ONLY,
-    [APIC_VERSION >> 4] = READ_ONLY,
+    [APIC_ID >> 4] = {REG_R, 0},
+    [APIC_VERSION >> 4] = {REG_R, 0},
     [APIC_TPR >> 4] = {REG_R | REG_W, 0xff},
     [APIC_APR >> 4] = {REG_XR, 0},
-    [APIC_PPR >> 4] = READ_ONLY,
+    [APIC_PPR >> 4] = {REG_R, 0},
     [APIC_EOI >> 4] = {REG_W, 0},
     [APIC_RRD >> 4] = {REG_XR, 0},
     [APIC_LDR >> 4] = {REG_R | REG_XW, 0xff000000},
     [APIC_DFR >> 4] = {REG_XR | REG_XW, 0xf0000000},
     [APIC_SVR >> 4] = {REG_R | REG_W, 0x3ff},
-    [APIC_ISR >> 4] = READ_ONLY_8,
-    [APIC_TMR >> 4] = READ_ONLY_8,
-    [APIC_IRR >> 4] = READ_ONLY_8,
+    [APIC_ISR >> 4 ... (APIC_IRR >> 4) + 7] = {REG_R, 0}, /* and TMR, eight each */
     [APIC_ESR >> 4] = {REG_R | REG_W, 0},
     [APIC_ICR >> 4] = {REG_R | REG_W, 0x000ccfff},
     [APIC_ICR2 >> 4] = {REG_XR | REG_XW, 0xff000000},
@@ -309,7 +297,7 @@ static const struct apic_register registers[64] = {
     [APIC_LVT_LINT1 >> 4] = {REG_R | REG_W, 0x0001a7ff},
     [APIC_LVT_ERROR >> 4] = {REG_R | REG_W, 0x000100ff},
     [APIC_TIMER_INIT >> 4] = {REG_R | REG_W, 0xffffffff},
-    [APIC_TIMER_NOW >> 4] = READ_ONLY,
+    [APIC_TIMER_NOW >> 4] = {REG_R, 0},
     [APIC_TIMER_DIV >> 4] = {REG_R | REG_W, 0xb},
     [APIC_SELF_IPI >> 4] = {REG_X2W, 0xff},
 };
@@ -465,7 +453,7 @@ static int write_base(struct vcpu *v, uint64_t value)
     }
     l->base = (l->base & ~mode_bits) | to;
     if (from == 0 || to == 0) {
-        reset_registers(l);
+        vlapic_reset(v);
     } else {
         set_identity(l);
         *vlapic_reg(l, APIC_ICR2) = 0;
