@@ -56,17 +56,14 @@ static void deliver(void *data)
 
 static struct vmsi_slot *take_slot(struct domain *d)
 {
-    struct vmsi_slot *found = NULL;
-
-    spin_lock(&slot_lock);
-    for (unsigned i = 0; i < SLOT_COUNT && !found; i++) {
+    spin_guard(&slot_lock);
+    for (unsigned i = 0; i < SLOT_COUNT; i++) {
         if (!slots[i].domain) {
-            found = &slots[i];
-            __atomic_store_n(&found->domain, d, __ATOMIC_RELEASE);
+            __atomic_store_n(&slots[i].domain, d, __ATOMIC_RELEASE);
+            return &slots[i];
         }
     }
-    spin_unlock(&slot_lock);
-    return found;
+    return NULL;
 }
 
 static void give_back(struct vmsi_slot *slot)
@@ -97,16 +94,14 @@ struct vmsi_slot *vmsi_slot_alloc(const struct vmsi_device *device, struct vmsi_
     }
     slot->bdf = device->bdf;
     slot->vector = irq_vector_alloc(deliver, slot);
-    if (slot->vector < 0) {
-        give_back(slot);
-        return NULL;
-    }
-    if (iommu_remap(slot->bdf, (uint8_t)slot->vector, choose_cpu(message)->apic_id) != 0) {
+    if (slot->vector >= 0) {
+        if (iommu_remap(slot->bdf, (uint8_t)slot->vector, choose_cpu(message)->apic_id) == 0) {
+            return slot;
+        }
         irq_vector_free(slot->vector);
-        give_back(slot);
-        return NULL;
     }
-    return slot;
+    give_back(slot);
+    return NULL;
 }
 
 void vmsi_slot_free(struct vmsi_slot *slot)
@@ -145,29 +140,33 @@ struct vmsi_device *vmsi_device(struct vpci *vpci, pci_bdf bdf, bool create)
 
 /* --- The MSI capability (PCI 3.0, 6.8.1) --------------------------------------------------------- */
 
-static unsigned data_offset(bool is_64bit)
+static unsigned data_offset(const struct vmsi_device *device)
 {
-    return is_64bit ? 12 : 8;
+    return device->msi_is_64bit ? 12 : 8;
 }
 
-static struct vmsi_message read_message(pci_bdf bdf, unsigned at, bool is_64bit)
+static struct vmsi_message guest_message(const struct vmsi_device *device)
 {
-    struct vmsi_message m = {pci_config_read(bdf, at + PCI_MSI_ADDRESS, 4),
-                             pci_config_read(bdf, at + data_offset(is_64bit), 2)};
+    uint64_t high = device->msi_is_64bit ? (uint64_t)device->msi[2] << 32 : 0;
 
-    if (is_64bit) {
-        m.address |= (uint64_t)pci_config_read(bdf, at + PCI_MSI_ADDRESS + 4, 4) << 32;
-    }
-    return m;
+    return (struct vmsi_message){device->msi[1] | high, device->msi[data_offset(device) / 4]};
 }
 
-static void write_message(pci_bdf bdf, unsigned at, bool is_64bit, struct vmsi_message m)
+static void write_message(const struct vmsi_device *device, struct vmsi_message m)
 {
-    pci_config_write(bdf, at + PCI_MSI_ADDRESS, 4, (uint32_t)m.address);
-    if (is_64bit) {
-        pci_config_write(bdf, at + PCI_MSI_ADDRESS + 4, 4, (uint32_t)(m.address >> 32));
+    unsigned at = device->msi_capability;
+
+    pci_config_write(device->bdf, at + PCI_MSI_ADDRESS, 4, (uint32_t)m.address);
+    if (device->msi_is_64bit) {
+        pci_config_write(device->bdf, at + PCI_MSI_ADDRESS + 4, 4, (uint32_t)(m.address >> 32));
     }
-    pci_config_write(bdf, at + data_offset(is_64bit), 2, m.data);
+    pci_config_write(device->bdf, at + data_offset(device), 2, m.data);
+}
+
+/* Has the device send a message of the host's, which becomes the guest's. */
+static void write_host_message(const struct vmsi_device *device)
+{
+    write_message(device, vmsi_slot_set(device->msi_slot, guest_message(device)));
 }
 
 static void enable_msi(struct vpci *vpci, pci_bdf bdf, unsigned at, uint32_t control)
@@ -176,22 +175,24 @@ static void enable_msi(struct vpci *vpci, pci_bdf bdf, unsigned at, uint32_t con
 
     if (device) {
         device->msi_is_64bit = control & PCI_MSI_64BIT;
-        device->msi = read_message(bdf, at, device->msi_is_64bit);
-        device->msi_slot = vmsi_slot_alloc(device, device->msi);
+        for (unsigned offset = PCI_MSI_ADDRESS; offset <= data_offset(device); offset += 4) {
+            device->msi[offset / 4] = pci_config_read(bdf, at + offset, 4);
+        }
+        device->msi_slot = vmsi_slot_alloc(device, guest_message(device));
     }
     if (!device || !device->msi_slot) {
         pr_warn("vpci: %02x:%02x.%u: no host vector or memory for its MSI", bdf >> 8, bdf >> 3 & 31, bdf & 7);
         return;
     }
     device->msi_capability = at;
-    write_message(bdf, at, device->msi_is_64bit, vmsi_slot_set(device->msi_slot, device->msi));
+    write_host_message(device);
     pci_config_write(bdf, at + PCI_MSI_CONTROL, 2, control);
 }
 
 static void disable_msi(struct vmsi_device *device, uint32_t control)
 {
     pci_config_write(device->bdf, device->msi_capability + PCI_MSI_CONTROL, 2, control);
-    write_message(device->bdf, device->msi_capability, device->msi_is_64bit, device->msi);
+    write_message(device, guest_message(device));
     vmsi_slot_free(device->msi_slot);
     device->msi_slot = NULL;
     device->msi_capability = 0;
@@ -214,25 +215,6 @@ static void write_control(struct vpci *vpci, pci_bdf bdf, unsigned at, uint32_t 
     }
 }
 
-/* Address and data of an enabled MSI: bytes [offset, offset + size) of the capability. */
-static void write_enabled(struct vmsi_device *device, unsigned offset, unsigned size, uint32_t value)
-{
-    uint64_t mask = size == 4 ? 0xffffffffUL : (1UL << size * 8) - 1;
-    unsigned data = data_offset(device->msi_is_64bit);
-
-    if (offset >= data) {
-        unsigned shift = (offset - data) * 8;
-
-        device->msi.data = (uint32_t)((device->msi.data & ~(mask << shift)) | (value & mask) << shift);
-    } else {
-        unsigned shift = (offset - PCI_MSI_ADDRESS) * 8;
-
-        device->msi.address = (device->msi.address & ~(mask << shift)) | (value & mask) << shift;
-    }
-    write_message(device->bdf, device->msi_capability, device->msi_is_64bit,
-                  vmsi_slot_set(device->msi_slot, device->msi));
-}
-
 void vmsi_write(struct vpci *vpci, pci_bdf bdf, unsigned at, unsigned offset, unsigned size,
                 uint32_t value)
 {
@@ -243,7 +225,8 @@ void vmsi_write(struct vpci *vpci, pci_bdf bdf, unsigned at, unsigned offset, un
             write_control(vpci, bdf, at, value >> (PCI_MSI_CONTROL - offset) * 8);
         }
     } else if (device && device->msi_capability) {
-        write_enabled(device, offset, size, value);
+        memcpy((char *)device->msi + offset, &value, size); /* within a dword, as all accesses are */
+        write_host_message(device);
     } else {
         pci_config_write(bdf, at + offset, size, value);
     }
@@ -259,13 +242,10 @@ uint32_t vmsi_read(struct vpci *vpci, pci_bdf bdf, unsigned at, unsigned offset,
     if (!device || device->msi_capability != at) {
         return value;
     }
-    if (offset == PCI_MSI_ADDRESS) {
-        return (uint32_t)device->msi.address;
+    if (offset < data_offset(device)) {
+        return device->msi[offset / 4];
     }
-    if (device->msi_is_64bit && offset == PCI_MSI_ADDRESS + 4) {
-        return (uint32_t)(device->msi.address >> 32);
-    }
-    return (value & 0xffff0000) | (device->msi.data & 0xffff);
+    return (value & 0xffff0000) | (device->msi[offset / 4] & 0xffff);
 }
 
 void vmsi_forget(struct domain *d, pci_bdf bdf)
@@ -276,7 +256,7 @@ void vmsi_forget(struct domain *d, pci_bdf bdf)
     if (!vpci) {
         return;
     }
-    spin_lock(&vpci->lock);
+    spin_guard(&vpci->lock);
     device = vmsi_device(vpci, bdf, false);
     if (device && device->msi_capability) {
         disable_msi(device, 0);
@@ -284,7 +264,6 @@ void vmsi_forget(struct domain *d, pci_bdf bdf)
     if (device && device->msix_capability) {
         vmsi_table_control(vpci, bdf, device->msix_capability, 0);
     }
-    spin_unlock(&vpci->lock);
 }
 
 int vmsi_restore(struct domain *d, pci_bdf bdf)
@@ -295,15 +274,14 @@ int vmsi_restore(struct domain *d, pci_bdf bdf)
     if (!vpci) {
         return rc;
     }
-    spin_lock(&vpci->lock);
+    spin_guard(&vpci->lock);
 
     struct vmsi_device *device = vmsi_device(vpci, bdf, false);
 
     if (device && device->msi_capability) {
         unsigned control = device->msi_capability + PCI_MSI_CONTROL;
 
-        write_message(bdf, device->msi_capability, device->msi_is_64bit,
-                      vmsi_slot_set(device->msi_slot, device->msi));
+        write_host_message(device);
         pci_config_write(bdf, control, 2, pci_config_read(bdf, control, 2) | PCI_MSI_ENABLE);
         rc = 0;
     }
@@ -311,6 +289,5 @@ int vmsi_restore(struct domain *d, pci_bdf bdf)
         vmsi_table_restore(device);
         rc = 0;
     }
-    spin_unlock(&vpci->lock);
     return rc;
 }

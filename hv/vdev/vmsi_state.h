@@ -38,7 +38,7 @@ struct vmsi_device {
 
     unsigned msi_capability; /* 0: not enabled */
     bool msi_is_64bit;
-    struct vmsi_message msi;
+    uint32_t msi[4]; /* the capability as the guest sees it, from its second dword to the data register */
     struct vmsi_slot *msi_slot;
 
     unsigned msix_capability; /* 0: not enabled */

@@ -109,20 +109,17 @@ static uint64_t table_read(struct vcpu *v, void *data, uint64_t gpa, unsigned si
 {
     struct vmsi_device *device = data;
     unsigned n, offset;
-    uint64_t value = ~0UL;
+    uint64_t value;
 
-    spin_lock(&device->vpci->lock);
+    spin_guard(&device->vpci->lock);
     if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
-        value = x86_mmio_read(paging_window(gpa), size);
-    } else if (size >= 4) {
-        value = *entry_word(&device->entries[n], offset);
-        if (size == 8) {
-            value |= (uint64_t)*entry_word(&device->entries[n], offset + 4) << 32;
-        }
-    } else { /* smaller reads are undefined for devices; the guest gets the bytes */
-        value = *entry_word(&device->entries[n], offset & ~3u) >> (offset & 3) * 8;
+        return x86_mmio_read(paging_window(gpa), size);
     }
-    spin_unlock(&device->vpci->lock);
+    /* Reads of less than 4 bytes are undefined for devices; the guest gets the bytes. */
+    value = *entry_word(&device->entries[n], offset & ~3u) >> (offset & 3) * 8;
+    if (size == 8) {
+        value |= (uint64_t)*entry_word(&device->entries[n], offset + 4) << 32;
+    }
     return value;
 }
 
@@ -131,7 +128,7 @@ static void table_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size,
     struct vmsi_device *device = data;
     unsigned n, offset;
 
-    spin_lock(&device->vpci->lock);
+    spin_guard(&device->vpci->lock);
     if (!device->msix_capability || !in_table(device, gpa, &n, &offset)) {
         x86_mmio_write(paging_window(gpa), size, value);
     } else if (size >= 4) { /* software may write dwords and quadwords only (6.8.2) */
@@ -141,7 +138,6 @@ static void table_write(struct vcpu *v, void *data, uint64_t gpa, unsigned size,
         }
         program(device, n);
     }
-    spin_unlock(&device->vpci->lock);
 }
 
 static const struct mmio_ops table_ops = {table_read, table_write};
