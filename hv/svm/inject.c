@@ -119,10 +119,20 @@ void svm_inject(struct vcpu *v)
     }
 }
 
+/* Whether an event is an interrupt. QEMU calls them exceptions, which have lower vectors; INT n is neither. */
+static bool is_interrupt(uint64_t event)
+{
+    uint64_t type = event & EVENT_TYPE_MASK;
+
+    return type == EVENT_TYPE_INTR || (type == EVENT_TYPE_EXC && (event & EVENT_VECTOR_MASK) >= 32);
+}
+
 /* Whether the processor has delivered an interrupt that it was offered. An exit in the middle of that: it did not. */
 static bool was_delivered(struct vmcb *vmcb, uint8_t vector)
 {
-    if ((vmcb->exit_int_info & (EVENT_VALID | EVENT_VECTOR_MASK)) == (EVENT_VALID | vector)) {
+    uint64_t event = vmcb->exit_int_info;
+
+    if ((event & (EVENT_VALID | EVENT_VECTOR_MASK)) == (EVENT_VALID | vector) && is_interrupt(event)) {
         vmcb->exit_int_info = 0;
         return false;
     }

@@ -127,6 +127,29 @@ Test(svm_inject, an_interrupted_delivery_of_an_offer_is_offered_again)
     }
 }
 
+/* It was taken for the interrupt, which was delivered twice, and lost itself. */
+Test(svm_inject, another_event_with_the_vector_of_an_offer_is_not_that)
+{
+    const uint64_t fault = EVENT_VALID | EVENT_TYPE_EXC | EVENT_ERROR_VALID | EXC_AC;
+
+    vlapic_set_irq(v, EXC_AC, false);
+    cr_assert_eq(offered_vector(), EXC_AC);
+    deliver();
+    v->arch.vmcb->exit_int_info = fault;
+    svm_take_back(v);
+    svm_keep_interrupted_event(v->arch.vmcb);
+    cr_expect_eq(v->arch.vmcb->event_inj, fault);
+    cr_expect_eq(vlapic_in_service(v), EXC_AC);
+
+    vlapic_set_irq(v, 0x51, false);
+    cr_assert_eq(offered_vector(), 0x51);
+    deliver();
+    v->arch.vmcb->exit_int_info = EVENT_VALID | EVENT_TYPE_SOFT | 0x51;
+    svm_take_back(v);
+    cr_expect_eq(vlapic_in_service(v), 0x51);
+    cr_expect_neq(vlapic_requested(v), 0x51);
+}
+
 Test(svm_inject, the_callback_waits_for_the_vlapic_and_comes_for_as_long_as_events_do)
 {
     v->domain->callback_vector = 0xf3;
