@@ -24,12 +24,12 @@ unsigned svm_insn_length(struct vcpu *v, unsigned usual)
     if (svm_features.has_next_rip && vmcb->next_rip > vmcb->rip) {
         return vmcb->next_rip - vmcb->rip;
     }
-    count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, DECODE_PLAIN_BYTES);
+    count = guest_fetch(v, bytes, svm_code_address(v), DECODE_PLAIN_BYTES);
     length = decode_plain_length(bytes, count);
     if (likely(length != 0)) {
         return length;
     }
-    count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, sizeof(bytes));
+    count = guest_fetch(v, bytes, svm_code_address(v), sizeof(bytes));
     return decode_instruction(bytes, count, arch_vcpu_code_bits(v), &insn) == DECODE_OK ? insn.length : usual;
 }
 

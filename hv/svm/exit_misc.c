@@ -59,10 +59,9 @@ void svm_exit_shutdown(struct vcpu *v)
 /* The vLAPIC's TPR is the only one: V_TPR stays 0, and nothing has to keep it in step. */
 void svm_exit_cr8(struct vcpu *v, bool is_write)
 {
-    struct vmcb *vmcb = v->arch.vmcb;
     uint8_t bytes[DECODE_MAX_LENGTH];
     struct decoded insn;
-    size_t count = guest_fetch(v, bytes, vmcb->cs.base + vmcb->rip, sizeof(bytes));
+    size_t count = guest_fetch(v, bytes, svm_code_address(v), sizeof(bytes));
     uint64_t *reg;
 
     if (decode_instruction(bytes, count, arch_vcpu_code_bits(v), &insn) != DECODE_OK) {

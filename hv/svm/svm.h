@@ -77,6 +77,14 @@ void svm_exit_cr8(struct vcpu *v, bool is_write);
 void svm_exit_xsetbv(struct vcpu *v);
 void svm_exit_shutdown(struct vcpu *v);
 
+/* Where the instruction at RIP is. 64-bit code has no base, whatever its descriptor said. */
+static inline uint64_t svm_code_address(const struct vcpu *v)
+{
+    const struct vmcb *vmcb = v->arch.vmcb;
+
+    return vmcb->rip + (likely(vmcb->cs.base == 0) ? 0 : arch_vcpu_segment_base(v, 1));
+}
+
 /* Length of the intercepted instruction: what the CPU says, else decoded. `usual` is its length
  * without prefixes, believed if the bytes cannot be fetched. */
 unsigned svm_insn_length(struct vcpu *v, unsigned usual);

@@ -59,6 +59,23 @@ Test(svm_exit_misc, tpr_reads_what_was_written_to_cr8)
     cr_expect_eq(vlapic_get_cr8(v), 9);
 }
 
+/* Bytes at the base plus RIP were taken for the instruction. */
+Test(svm_exit_misc, the_base_of_cs_does_not_count_in_64_bit_code)
+{
+    v->arch.vmcb->cs.base = 0x1000;
+    run_cr8(READ_CR8_TO_RCX, false);
+
+    cr_expect_eq(v->arch.vmcb->rip, 0x1004);
+    cr_expect_not(v->arch.vmcb->event_inj & EVENT_VALID);
+
+    fake_code_bits = 32;
+    v->arch.vmcb->rip = 0x1000;
+    memcpy(fake_guest_memory(d, 0x2000), "\xf0\x0f\x20\xc2", 4); /* MOV EDX, CR8 of 32-bit code */
+    svm_exit_cr8(v, false);
+
+    cr_expect_eq(v->arch.vmcb->rip, 0x1004);
+}
+
 static bool halts(void)
 {
     v->arch.vmcb->rip = 0x1000;
