@@ -184,6 +184,7 @@ long vcpu_op(struct vcpu *caller, unsigned cmd, unsigned vcpu_id, uint64_t arg)
     case VCPUOP_up:
         return up(v);
     case VCPUOP_down:
+        WRITE_ONCE(v->is_halted, false); /* an NMI waits until it is up */
         vcpu_set_flag(v, VCPU_DOWN);
         return 0;
     case VCPUOP_register_vcpu_info:

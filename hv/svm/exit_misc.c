@@ -23,8 +23,9 @@ static bool all_vcpus_down(const struct domain *d)
  * last one to do so has powered off (guest-abi 1.5). */
 static void halt_for_good(struct vcpu *v)
 {
+    WRITE_ONCE(v->is_halted, true);
     vcpu_set_flag(v, VCPU_DOWN);
-    if (vlapic_has_init_sipi(v)) { /* came while it was going down */
+    if (vlapic_has_init_sipi(v) || READ_ONCE(v->arch.nmi_pending)) { /* came while it was going down */
         vcpu_clear_flag(v, VCPU_DOWN);
         return;
     }

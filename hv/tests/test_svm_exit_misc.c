@@ -100,6 +100,37 @@ Test(svm_exit_misc, hlt_goes_on_when_the_callback_is_pending)
     cr_expect_not(halts());
 }
 
+static void halt_for_good(struct vcpu *halting)
+{
+    halting->arch.vmcb->rip = 0x1000;
+    halting->arch.vmcb->rflags &= ~RFLAGS_IF;
+    svm_exit_hlt(halting);
+}
+
+/* It stayed down for ever. */
+Test(svm_exit_misc, an_nmi_ends_a_hlt_with_interrupts_off)
+{
+    struct vcpu *second;
+
+    d = fake_domain_create(2, 2);
+    second = d->vcpus[1];
+    halt_for_good(second);
+    cr_assert(vcpu_has_flag(second, VCPU_DOWN));
+
+    vlapic_set_irq(second, 0x51, false);
+    cr_expect(vcpu_has_flag(second, VCPU_DOWN), "an interrupt does not");
+    vcpu_nmi(second);
+    cr_expect_not(vcpu_has_flag(second, VCPU_DOWN));
+    svm_inject(second);
+    cr_expect_eq(second->arch.vmcb->event_inj, EVENT_VALID | EVENT_TYPE_NMI | EXC_NMI);
+
+    second->arch.vmcb->event_inj = 0;
+    halt_for_good(second);
+    cr_expect_not(d->is_shutting_down);
+    halt_for_good(d->vcpus[0]);
+    cr_expect(d->is_shutting_down, "all are down");
+}
+
 Test(svm_exit_misc, branch_predictions_end_where_another_domain_begins)
 {
     struct vcpu *neighbour = fake_domain_create(2, 2)->vcpus[0];

@@ -83,3 +83,14 @@ Test(vcpu_op, vcpu_info_begins_without_what_others_left)
     cr_assert_eq(register_info(1, 21), 0);
     cr_assert_eq(b->vcpus[1]->vcpu_info->arch.cr2, 3);
 }
+
+Test(vcpu_op, an_nmi_waits_for_one_that_was_taken_down)
+{
+    struct vcpu *v = b->vcpus[1];
+
+    v->is_halted = true; /* before it was taken down */
+    cr_assert_eq(vcpu_op(b->vcpus[0], VCPUOP_down, 1, 0), 0);
+    cr_assert_eq(vcpu_op(b->vcpus[0], VCPUOP_send_nmi, 1, 0), 0);
+    cr_expect(vcpu_has_flag(v, VCPU_DOWN));
+    cr_expect(v->arch.nmi_pending);
+}

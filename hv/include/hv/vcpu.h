@@ -26,6 +26,7 @@ struct vcpu {
 
     bool is_initialised;   /* has state to run on: PVH entry, HVM context or SIPI */
     uint32_t pause_flags;  /* atomic, enum vcpu_pause_flag */
+    bool is_halted;        /* of one that is down: by HLT with interrupts off, which an NMI ends */
     int running_on;        /* CPU id while it is on a CPU, else -1. Run queue lock, but see sched_released() */
     struct sched_vcpu sched;
 
@@ -84,10 +85,14 @@ bool vcpu_is_runnable(const struct vcpu *v);
  * leave guest mode if it is in it on another CPU. */
 void vcpu_kick(struct vcpu *v);
 
-/* An NMI for v. The flag is there for all to see before vcpu_kick() looks whether v is blocked. */
+/* An NMI for v. Its flag is there for all to see before the look whether v is halted or blocked: who becomes so looks at
+ * it after that. */
 static inline void vcpu_nmi(struct vcpu *v)
 {
     __atomic_store_n(&v->arch.nmi_pending, true, __ATOMIC_SEQ_CST);
+    if (unlikely(READ_ONCE(v->is_halted))) {
+        vcpu_clear_flag(v, VCPU_DOWN);
+    }
     vcpu_kick(v);
 }
 
