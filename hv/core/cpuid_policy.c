@@ -21,7 +21,7 @@
 /* clang-format off */
 /* Features of the host that a guest may have: what the hardware does alone under SVM and
  * nested paging, and what svm/ saves, restores or emulates. Everything else stays hidden: MCE and
- * MCA, MONITOR, TSC_DEADLINE, performance counters, IBS, SVM itself, speculation controls (their
+ * MCA, MONITOR, TSC_DEADLINE, performance counters, IBS, SVM itself, speculation controls, RDTSCP and RDPID (their
  * MSRs are not switched), XSAVES, PKU, topology extensions, LA57, SGX, SEV. */
 static const uint16_t guest_features[] = {
     F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(MTRR), F(PGE),
@@ -30,7 +30,7 @@ static const uint16_t guest_features[] = {
     F(SSE3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(PCID), F(SSE4_1), F(SSE4_2), F(X2APIC),
     F(MOVBE), F(POPCNT), F(AESNI), F(XSAVE), F(AVX), F(F16C), F(RDRAND), F(HYPERVISOR),
 
-    F(SYSCALL), F(NX), F(MMXEXT), F(FFXSR), F(PAGE1GB), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW),
+    F(SYSCALL), F(NX), F(MMXEXT), F(FFXSR), F(PAGE1GB), F(LM), F(3DNOWEXT), F(3DNOW),
 
     F(LAHF_LM), F(CMP_LEGACY), F(CR8_LEGACY), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH),
     F(XOP), F(FMA4), F(TBM),
@@ -42,7 +42,7 @@ static const uint16_t guest_features[] = {
     F(CLFLUSHOPT), F(CLWB), F(AVX512CD), F(SHA), F(AVX512BW), F(AVX512VL),
 
     F(AVX512_VBMI), F(UMIP), F(AVX512_VBMI2), F(GFNI), F(VAES), F(VPCLMULQDQ), F(AVX512_VNNI),
-    F(AVX512_BITALG), F(AVX512_VPOPCNTDQ), F(RDPID),
+    F(AVX512_BITALG), F(AVX512_VPOPCNTDQ),
 
     F(ITSC),
 
@@ -375,7 +375,7 @@ static void query_hypervisor_tsc(struct vcpu *v, uint32_t subleaf, struct cpuid_
     uint64_t offset = v->domain->tsc_offset;
 
     if (subleaf == 0) {
-        out->eax = (uint32_t)!host_tsc_is_unstable << 1 | (uint32_t)has(v->domain->cpuid, F(RDTSCP)) << 2;
+        out->eax = (uint32_t)!host_tsc_is_unstable << 1;
         out->ecx = host_tsc_khz;
     } else if (subleaf == 1) {
         out->eax = offset;

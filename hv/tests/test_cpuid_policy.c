@@ -104,7 +104,8 @@ Test(cpuid_policy, hides_what_guests_may_not_have)
         F(DBEXT),        F(XSAVES), F(SGX),     F(TSC_ADJUST), F(PKU),        F(CET_SS),
         F(HW_PSTATE),    F(CPB),    F(IBPB),    F(IBRS),       F(AMD_STIBP),  F(AMD_SSBD),
         F(VIRT_SSBD),    F(PQM),    F(RTM),     F(HLE),        F(MPX),        F(AUTO_IBRS),
-        F(OSVW),         F(SKINIT), F(EXTAPIC), F(ENQCMD),     F(ARCH_CAPS),
+        F(OSVW),         F(SKINIT), F(EXTAPIC), F(ENQCMD),     F(ARCH_CAPS), F(RDTSCP),
+        F(RDPID),
     };
 
     start(2, true);
@@ -292,7 +293,7 @@ Test(cpuid_policy, hypervisor_leaves)
     r = query(1, 0x40000002, 0);
     cr_expect(r.eax == 1 && r.ebx == 0x40000000 && r.ecx == 0 && r.edx == 0);
     r = query(1, 0x40000003, 0);
-    cr_expect(r.eax == 6 && r.ecx == 1000000);
+    cr_expect(r.eax == 2 && r.ecx == 1000000);
     r = query(1, 0x40000003, 1);
     cr_expect(r.eax == 0x55667788 && r.ebx == 0x11223344 && r.ecx == 0x80000000 && r.edx == 1);
     r = query(1, 0x40000004, 0);
