@@ -136,6 +136,9 @@ uint64_t arch_vcpu_segment_base(const struct vcpu *v, unsigned segment)
 
     bool has_none = segment >= ARRAY_SIZE(segments) || (segment < 4 && arch_vcpu_code_bits(v) == 64);
 
+    if (segment >= 4) { /* FS, GS */
+        svm_save_segments(v);
+    }
     return has_none ? 0 : segments[segment]->base;
 }
 
