@@ -41,6 +41,13 @@ static void vmsave(mfn_t vmcb)
     __asm__ volatile("vmsave %%rax" : : "a"(vmcb.n << PAGE_SHIFT) : "memory");
 }
 
+void svm_save_segments(const struct vcpu *v)
+{
+    if (!TR_IS_OURS) { /* else it was done at the exit */
+        vmsave(v->arch.vmcb_mfn);
+    }
+}
+
 /* DR0 to DR3 are not in the VMCB; DR7 is, and no breakpoint is on outside of the guest. */
 static void save_breakpoints(struct vcpu *v)
 {

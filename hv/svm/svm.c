@@ -13,6 +13,9 @@
 #define VM_CR_DIS_A20M   (1UL << 2) /* 15.30.1 */
 #define VM_CR_SVMDIS     (1UL << 4)
 #define CPUID_IBPB       (1U << 12) /* 8000_0008 EBX */
+#define CPUID_LFENCE     (1U << 2)  /* 8000_0021 EAX: it always serializes */
+#define MSR_DE_CFG       0xc0011029U
+#define DE_CFG_LFENCE    (1UL << 1) /* it does */
 
 struct svm_features svm_features;
 
@@ -49,6 +52,19 @@ void svm_detect(void)
             svm_features.has_clean_bits ? ", clean bits" : "", svm_features.has_ibpb ? ", IBPB" : "");
 }
 
+/* LFENCE holds back what follows it, as guests' clocks and their guards against speculation have it: they believe that
+ * they set this (exit_msr.c ignores it). */
+static void make_lfence_serialize(void)
+{
+    bool has_leaf = x86_cpuid(0x80000000, 0).eax >= 0x80000021;
+    uint64_t de_cfg;
+
+    if (!(has_leaf && x86_cpuid(0x80000021, 0).eax & CPUID_LFENCE) && x86_rdmsr_safe(MSR_DE_CFG, &de_cfg) &&
+        !(de_cfg & DE_CFG_LFENCE)) {
+        x86_wrmsr(MSR_DE_CFG, de_cfg | DE_CFG_LFENCE);
+    }
+}
+
 void svm_init_cpu(void)
 {
     struct cpu *c = this_cpu();
@@ -64,6 +80,7 @@ void svm_init_cpu(void)
     x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
     x86_wrmsr(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
     x86_wrmsr(MSR_VM_HSAVE_PA, s->host_save.n << PAGE_SHIFT);
+    make_lfence_serialize();
     fpu_init_cpu();
     timer_init_cpu(c);
     sched_init_cpu(c);

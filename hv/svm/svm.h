@@ -48,6 +48,9 @@ void svm_asid_update(struct cpu *c, struct vcpu *v);
 /* entry.S: loads the registers, enters the guest, returns at the next #VMEXIT with GIF set, IF clear. */
 void svm_enter(struct guest_gprs *gprs, uint64_t vmcb_paddr);
 
+/* run.c: has FS and GS of v, which is loaded here, written into its VMCB: #VMEXIT does not (15.6), VMSAVE does. */
+void svm_save_segments(const struct vcpu *v);
+
 /* exit.c: handles the exit that v has just taken. */
 void svm_handle_exit(struct vcpu *v);
 /* Interrupts that wait are taken here, on this CPU's own stack; no lock is held. */

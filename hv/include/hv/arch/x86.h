@@ -56,11 +56,10 @@
 #define PTE_ADDR 0x000ffffffffff000UL
 
 /* State components of XCR0. */
-#define XCR0_X87    0x01UL
-#define XCR0_SSE    0x02UL
-#define XCR0_AVX    0x04UL
-#define XCR0_AVX512 0xe0UL
-#define XCR0_PKRU   0x200UL
+#define XCR0_X87  0x01UL
+#define XCR0_SSE  0x02UL
+#define XCR0_AVX  0x04UL
+#define XCR0_PKRU 0x200UL
 
 #define RFLAGS_RESERVED1 (1UL << 1)
 #define RFLAGS_TF        (1UL << 8)
