@@ -2,6 +2,7 @@
 /* HYPERVISOR_vcpu_op: the areas that a guest has us write. */
 #include <hv/frame.h>
 #include <hv/hypercall.h>
+#include <hv/time.h>
 
 #include <criterion/criterion.h>
 
@@ -82,4 +83,26 @@ Test(vcpu_op, vcpu_info_begins_without_what_others_left)
     cr_assert_eq(b->vcpus[33]->vcpu_info->arch.cr2, 0);
     cr_assert_eq(register_info(1, 21), 0);
     cr_assert_eq(b->vcpus[1]->vcpu_info->arch.cr2, 3);
+}
+
+static uint64_t deadline_of(uint64_t guest_ns)
+{
+    cr_assert_eq(set_timer_op(b->vcpus[0], guest_ns), 0);
+    return b->vcpus[0]->singleshot.deadline_ns;
+}
+
+/* A deadline of before the host's start, in a restored guest's time, was one in 584 years. */
+Test(vcpu_op, deadlines_are_far_only_where_the_guests_are)
+{
+    cr_expect_eq(deadline_of(1), 1);
+    cr_expect_eq(deadline_of(~0UL), ~0UL);
+
+    b->time_offset_ns = 1000 * NS_PER_S;
+    cr_expect_eq(deadline_of(1), 0);
+    cr_expect_eq(deadline_of(1001 * NS_PER_S), NS_PER_S);
+    cr_expect_eq(deadline_of(~0UL), ~0UL - 1000 * NS_PER_S);
+
+    b->time_offset_ns = -1000 * NS_PER_S;
+    cr_expect_eq(deadline_of(1), 1 + 1000 * NS_PER_S);
+    cr_expect_eq(deadline_of(~0UL), ~0UL);
 }
