@@ -106,3 +106,17 @@ Test(vcpu_op, deadlines_are_far_only_where_the_guests_are)
     cr_expect_eq(deadline_of(1), 1 + 1000 * NS_PER_S);
     cr_expect_eq(deadline_of(~0UL), ~0UL);
 }
+
+/* It was the host's time. */
+Test(vcpu_op, runstate_was_entered_in_the_guests_time)
+{
+    struct vcpu_runstate_info *area = fake_guest_memory(b, 20 << PAGE_SHIFT), *asked = fake_guest_memory(b, ARG);
+    uint64_t entered = b->vcpus[0]->runstate.state_entry_time;
+
+    b->time_offset_ns = 1000 * NS_PER_S;
+    b->vm_assist = 1UL << VMASST_TYPE_runstate_update_flag;
+    cr_assert_eq(register_area(VCPUOP_register_runstate_memory_area, 20 << PAGE_SHIFT), 0);
+    cr_expect_eq(area->state_entry_time, entered + 1000 * NS_PER_S);
+    cr_assert_eq(vcpu_op(b->vcpus[0], VCPUOP_get_runstate_info, 0, ARG), 0);
+    cr_expect_eq(asked->state_entry_time, entered + 1000 * NS_PER_S);
+}
