@@ -30,8 +30,10 @@ static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
 
-    evtchn_poll_end(v);
-    vcpu_clear_flag(v, VCPU_BLOCKED);
+    if (READ_ONCE(v->is_polling)) { /* else an event has ended the poll, and v may wait for something else by now */
+        evtchn_poll_end(v);
+        vcpu_clear_flag(v, VCPU_BLOCKED);
+    }
 }
 
 int vcpu_create(struct domain *d, unsigned id)
