@@ -14,12 +14,13 @@
 
 #define PRED_CMD_IBPB 1UL
 
-#define EFER_SCE   (1UL << 0)
-#define EFER_LME   (1UL << 8)
-#define EFER_LMA   (1UL << 10)
-#define EFER_NXE   (1UL << 11)
-#define EFER_SVME  (1UL << 12)
-#define EFER_FFXSR (1UL << 14)
+#define EFER_SCE    (1UL << 0)
+#define EFER_LME    (1UL << 8)
+#define EFER_LMA    (1UL << 10)
+#define EFER_NXE    (1UL << 11)
+#define EFER_SVME   (1UL << 12)
+#define EFER_FFXSR  (1UL << 14)
+#define EFER_AIBRSE (1UL << 21)
 
 #define CR0_PE (1UL << 0)
 #define CR0_MP (1UL << 1)
