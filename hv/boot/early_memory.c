@@ -107,8 +107,20 @@ static void list_free_regions(void)
     }
 }
 
+/* A Multiboot2 loader's copy of the RSDP lies anywhere in RAM, and is read when some of that is in use already. */
+static void keep_rsdp(void)
+{
+    static struct acpi_rsdp copy;
+
+    if (boot_info.rsdp != 0) {
+        memcpy(&copy, paddr_to_virt(boot_info.rsdp), sizeof(copy));
+        boot_info.rsdp = (uint64_t)&copy - IMAGE_OFFSET;
+    }
+}
+
 void early_memory_init(void)
 {
+    keep_rsdp();
     list_free_regions();
     for (unsigned i = 0; i < boot_info.module_count; i++) {
         move_module(&boot_info.modules[i]);

@@ -21,8 +21,8 @@
 /* clang-format off */
 /* Features of the host that a guest may have: what the hardware does alone under SVM and
  * nested paging, and what svm/ saves, restores or emulates. Everything else stays hidden: MCE and
- * MCA, MONITOR, TSC_DEADLINE, performance counters, IBS, SVM itself, speculation controls (their
- * MSRs are not switched), XSAVES, PKU, topology extensions, LA57, SGX, SEV. */
+ * MCA, MONITOR, TSC_DEADLINE, performance counters, IBS, SVM itself, speculation controls, RDTSCP and RDPID (their
+ * MSRs are not switched), XSAVES, AVX-512, PKU, topology extensions, LA57, SGX, SEV. */
 static const uint16_t guest_features[] = {
     F(FPU), F(VME), F(DE), F(PSE), F(TSC), F(MSR), F(PAE), F(CX8), F(APIC), F(SEP), F(MTRR), F(PGE),
     F(CMOV), F(PAT), F(PSE36), F(CLFLUSH), F(MMX), F(FXSR), F(SSE), F(SSE2), F(SS), F(HTT),
@@ -30,7 +30,7 @@ static const uint16_t guest_features[] = {
     F(SSE3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16), F(PCID), F(SSE4_1), F(SSE4_2), F(X2APIC),
     F(MOVBE), F(POPCNT), F(AESNI), F(XSAVE), F(AVX), F(F16C), F(RDRAND), F(HYPERVISOR),
 
-    F(SYSCALL), F(NX), F(MMXEXT), F(FFXSR), F(PAGE1GB), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW),
+    F(SYSCALL), F(NX), F(MMXEXT), F(FFXSR), F(PAGE1GB), F(LM), F(3DNOWEXT), F(3DNOW),
 
     F(LAHF_LM), F(CMP_LEGACY), F(CR8_LEGACY), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH),
     F(XOP), F(FMA4), F(TBM),
@@ -38,17 +38,15 @@ static const uint16_t guest_features[] = {
     F(XSAVEOPT), F(XSAVEC), F(XGETBV1),
 
     F(FSGSBASE), F(BMI1), F(AVX2), F(FDP_EXCP_ONLY), F(SMEP), F(BMI2), F(ERMS), F(INVPCID),
-    F(NO_FPU_SEL), F(AVX512F), F(AVX512DQ), F(RDSEED), F(ADX), F(SMAP), F(AVX512_IFMA),
-    F(CLFLUSHOPT), F(CLWB), F(AVX512CD), F(SHA), F(AVX512BW), F(AVX512VL),
+    F(NO_FPU_SEL), F(RDSEED), F(ADX), F(SMAP), F(CLFLUSHOPT), F(CLWB), F(SHA),
 
-    F(AVX512_VBMI), F(UMIP), F(AVX512_VBMI2), F(GFNI), F(VAES), F(VPCLMULQDQ), F(AVX512_VNNI),
-    F(AVX512_BITALG), F(AVX512_VPOPCNTDQ), F(RDPID),
+    F(UMIP), F(GFNI), F(VAES), F(VPCLMULQDQ),
 
     F(ITSC),
 
     F(CLZERO), F(RSTR_FP_ERR_PTRS), F(WBNOINVD), F(NO_LMSL), F(SSB_NO), F(BTC_NO),
 
-    F(FSRM), F(AVX_VNNI), F(AVX512_BF16), F(FZRM), F(FSRS), F(FSRCS),
+    F(FSRM), F(AVX_VNNI), F(FZRM), F(FSRS), F(FSRCS),
 
     F(LFENCE_DISPATCH), F(NSCB), F(SRSO_NO), F(TSA_SQ_NO), F(TSA_L1_NO),
 };
@@ -68,12 +66,7 @@ static const struct {
     {F(AVX), F(XSAVE)},             {F(FMA), F(AVX)},               {F(F16C), F(AVX)},
     {F(XOP), F(AVX)},               {F(FMA4), F(AVX)},              {F(AVX2), F(AVX)},
     {F(VAES), F(AVX)},              {F(VPCLMULQDQ), F(AVX)},        {F(AVX_VNNI), F(AVX2)},
-    {F(AVX512F), F(AVX2)},          {F(AVX512DQ), F(AVX512F)},      {F(AVX512_IFMA), F(AVX512F)},
-    {F(AVX512CD), F(AVX512F)},      {F(AVX512BW), F(AVX512F)},      {F(AVX512VL), F(AVX512F)},
-    {F(AVX512_VBMI), F(AVX512BW)},  {F(AVX512_VBMI2), F(AVX512BW)}, {F(AVX512_VNNI), F(AVX512F)},
-    {F(AVX512_BITALG), F(AVX512BW)}, {F(AVX512_VPOPCNTDQ), F(AVX512F)},
-    {F(AVX512_BF16), F(AVX512BW)},  {F(INVPCID), F(PCID)},          {F(PAGE1GB), F(LM)},
-    {F(PCID), F(LM)},
+    {F(INVPCID), F(PCID)},          {F(PAGE1GB), F(LM)},            {F(PCID), F(LM)},
 };
 /* clang-format on */
 
@@ -190,7 +183,7 @@ static void settle_xstate(struct cpuid_policy *p)
     uint64_t xcr0 = 0;
 
     if (has(p, F(XSAVE))) {
-        xcr0 = XCR0_X87 | XCR0_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0) | (has(p, F(AVX512F)) ? XCR0_AVX512 : 0);
+        xcr0 = XCR0_X87 | XCR0_SSE | (has(p, F(AVX)) ? XCR0_AVX : 0);
     }
     p->xstate[0] = (struct cpuid_regs){.eax = xcr0};
     if (xcr0 != 0) {
@@ -375,7 +368,7 @@ static void query_hypervisor_tsc(struct vcpu *v, uint32_t subleaf, struct cpuid_
     uint64_t offset = v->domain->tsc_offset;
 
     if (subleaf == 0) {
-        out->eax = (uint32_t)!host_tsc_is_unstable << 1 | (uint32_t)has(v->domain->cpuid, F(RDTSCP)) << 2;
+        out->eax = (uint32_t)!host_tsc_is_unstable << 1;
         out->ecx = host_tsc_khz;
     } else if (subleaf == 1) {
         out->eax = offset;

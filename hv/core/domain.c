@@ -47,6 +47,7 @@ static struct domain **slot_of(domid_t domid)
     if (domid >= DOMID_FIRST_RESERVED) {
         return NULL;
     }
+    domid = (domid_t)index_nospec(domid, DOMID_FIRST_RESERVED);
     page = table[domid / DOMAINS_PER_PAGE];
     return page == NULL ? NULL : &page[domid % DOMAINS_PER_PAGE];
 }
@@ -269,7 +270,7 @@ int domain_create(domid_t domid, const struct xen_domctl_createdomain *config, b
 
 struct vcpu *domain_vcpu(const struct domain *d, uint32_t vcpu_id)
 {
-    return vcpu_id < d->max_vcpus ? d->vcpus[vcpu_id] : NULL;
+    return vcpu_id < d->max_vcpus ? d->vcpus[index_nospec(vcpu_id, d->max_vcpus)] : NULL;
 }
 
 /* As in Xen events are not carried over: who changes its mode begins anew. */

@@ -219,6 +219,7 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
     if (v == NULL) {
         return -XEN_ENOENT;
     }
+    virq = (uint32_t)index_nospec(virq, NR_VIRQS);
     /* Every global VIRQ tells of the host or of other domains. */
     if (evtchn_virq_is_global(virq) && !d->is_privileged) {
         return -XEN_EPERM;

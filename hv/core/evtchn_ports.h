@@ -59,11 +59,13 @@ struct evtchn_ports {
 /* Port n, or NULL beyond those that have a bucket. Needs no lock: buckets stay until the end. */
 static inline struct evtchn_port *evtchn_port_at(const struct evtchn_ports *ports, uint32_t n)
 {
-    uint32_t bucket = n / PORTS_PER_BUCKET;
+    uint32_t count = __atomic_load_n(&ports->count, __ATOMIC_ACQUIRE), bucket;
 
-    if (unlikely(n >= __atomic_load_n(&ports->count, __ATOMIC_ACQUIRE))) {
+    if (unlikely(n >= count)) {
         return NULL;
     }
+    n = (uint32_t)index_nospec(n, count);
+    bucket = n / PORTS_PER_BUCKET;
     return &ports->directory[bucket / BUCKETS_PER_PAGE][bucket % BUCKETS_PER_PAGE]
                             [n % PORTS_PER_BUCKET];
 }

@@ -196,6 +196,7 @@ int16_t grant_hold(struct domain *granter, uint32_t ref, domid_t grantee, bool i
     if (ref >= ref_count(t)) {
         return GNTST_bad_gntref;
     }
+    ref = (uint32_t)index_nospec(ref, ref_count(t));
     if (t->version == 1 ? !mark_v1(t, ref, grantee, is_write, &header)
                         : !mark_v2(t, ref, grantee, is_write, is_part_fine, &header)) {
         return GNTST_general_error;
@@ -308,6 +309,7 @@ int grant_get_frame(struct domain *d, uint64_t idx, bool is_status, mfn_t *frame
             return rc;
         }
     }
+    idx = index_nospec(idx, *count);
     *frame = virt_to_mfn(is_status ? (void *)t->status[idx] : t->frames[idx]);
     frame_ref(*frame);
     return 0;
@@ -408,6 +410,8 @@ int16_t grant_swap(struct domain *d, uint32_t a, uint32_t b)
     if (a >= ref_count(t) || b >= ref_count(t)) {
         return GNTST_bad_gntref;
     }
+    a = (uint32_t)index_nospec(a, ref_count(t));
+    b = (uint32_t)index_nospec(b, ref_count(t));
     if (is_in_use(use_of(t, a)) || is_in_use(use_of(t, b))) {
         return GNTST_eagain;
     }

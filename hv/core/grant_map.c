@@ -30,6 +30,7 @@ static struct grant_track *track_at(const struct grant_table *t, uint32_t handle
     if (page >= t->track_pages) {
         return NULL;
     }
+    page = (uint32_t)index_nospec(page, t->track_pages);
     return &t->tracks[page / TRACK_PAGES_PER_DIRECTORY][page % TRACK_PAGES_PER_DIRECTORY]
                      [handle % GRANT_TRACKS_PER_PAGE];
 }

@@ -51,6 +51,16 @@ void time_set_tsc_offset(struct domain *d, uint64_t offset)
     }
 }
 
+uint64_t time_host_deadline(const struct domain *d, uint64_t guest_ns)
+{
+    uint64_t host_ns = guest_ns - d->time_offset_ns;
+
+    if ((int64_t)d->time_offset_ns < 0) {
+        return host_ns > guest_ns ? host_ns : ~0UL;
+    }
+    return host_ns <= guest_ns ? host_ns : 0;
+}
+
 void time_update_wallclock(struct domain *d)
 {
     char *shared = (char *)d->shared_info;

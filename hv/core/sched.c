@@ -41,7 +41,7 @@ void sched_init_vcpu(struct vcpu *v)
 {
     list_init(&v->sched.link);
     v->sched.cpu = sched_first_cpu + v->id % MAX(cpu_count - sched_first_cpu, 1U);
-    v->sched.weight = SCHED_WEIGHT_DEFAULT;
+    v->sched.weight = v->domain->sched_weight;
     memset(v->sched.hard_affinity, 0xff, sizeof(v->sched.hard_affinity));
     memset(v->sched.soft_affinity, 0xff, sizeof(v->sched.soft_affinity));
     v->running_on = -1;

@@ -30,8 +30,10 @@ static void poll_timed_out(void *data)
 {
     struct vcpu *v = data;
 
-    evtchn_poll_end(v);
-    vcpu_clear_flag(v, VCPU_BLOCKED);
+    if (READ_ONCE(v->is_polling)) { /* else an event has ended the poll, and v may wait for something else by now */
+        evtchn_poll_end(v);
+        vcpu_clear_flag(v, VCPU_BLOCKED);
+    }
 }
 
 int vcpu_create(struct domain *d, unsigned id)
@@ -219,6 +221,7 @@ static void write_area(struct vcpu *v, size_t offset, const void *data, size_t s
 static void publish_locked(struct vcpu *v)
 {
     struct vcpu_runstate_info info = v->runstate;
+    uint64_t entered = info.state_entry_time + v->domain->time_offset_ns; /* in the guest's system time */
     bool is_flagged = v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag);
     const size_t entry_offset =
         v->runstate_is_narrow ? sizeof(uint32_t) : offsetof(struct vcpu_runstate_info, state_entry_time);
@@ -227,6 +230,7 @@ static void publish_locked(struct vcpu *v)
     if (v->runstate_area == 0) {
         return;
     }
+    info.state_entry_time = entered;
     if (is_flagged) {
         info.state_entry_time |= XEN_RUNSTATE_UPDATE;
         write_area(v, entry_offset, &info.state_entry_time, sizeof(info.state_entry_time));
@@ -239,7 +243,7 @@ static void publish_locked(struct vcpu *v)
     }
     if (is_flagged) {
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        write_area(v, entry_offset, &v->runstate.state_entry_time, sizeof(info.state_entry_time));
+        write_area(v, entry_offset, &entered, sizeof(entered));
     }
 }
 
@@ -274,4 +278,5 @@ void vcpu_runstate_get(struct vcpu *v, struct vcpu_runstate_info *info)
     if (now > info->state_entry_time) {
         info->time[info->state] += now - info->state_entry_time;
     }
+    info->state_entry_time += v->domain->time_offset_ns;
 }

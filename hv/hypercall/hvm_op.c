@@ -44,6 +44,11 @@ static long check_param(const struct vcpu *v, uint32_t index, bool is_guests)
     return v->domain->is_privileged || is_guests ? 0 : -XEN_EPERM;
 }
 
+static uint64_t *param_of(struct domain *d, uint32_t index)
+{
+    return &d->params[index_nospec(index, HVM_NR_PARAMS)];
+}
+
 static long set_param(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
     const struct xen_hvm_param *param = arg;
@@ -56,7 +61,7 @@ static long set_param(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
         }
     }
     if (rc == 0) {
-        WRITE_ONCE(d->params[param->index], param->value);
+        WRITE_ONCE(*param_of(d, param->index), param->value);
     }
     return rc;
 }
@@ -67,7 +72,7 @@ static long get_param(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
     long rc = check_param(v, param->index, guest_may_get(param->index));
 
     if (rc == 0) {
-        param->value = READ_ONCE(d->params[param->index]);
+        param->value = READ_ONCE(*param_of(d, param->index));
     }
     return rc;
 }

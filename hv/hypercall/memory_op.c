@@ -34,6 +34,10 @@ static bool populate_extent(struct domain *d, gfn_t g, unsigned order, uint32_t 
     unsigned node = mem_flags & 0xff00 ? XENMEMF_get_node(mem_flags) : NODE_ANY;
     unsigned step = order >= ORDER_2M ? order : ORDER_4K;
 
+    /* What is there goes first: page by page each would cost a flush of all CPUs. */
+    if (step != order && p2m_unmap(d, g, order) != 0) {
+        return false;
+    }
     for (uint64_t i = 0; i < 1UL << order; i += 1UL << step) {
         mfn_t m = frame_alloc_guest(d, step, node);
 

@@ -59,7 +59,7 @@ static long poll(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
         return 0;
     }
     if (poll->timeout != 0) {
-        timer_set(&v->poll_timer, poll->timeout - d->time_offset_ns);
+        timer_set(&v->poll_timer, time_host_deadline(d, poll->timeout));
     }
     return 0;
 }
@@ -112,7 +112,7 @@ long set_timer_op(struct vcpu *v, uint64_t deadline_ns)
     if (deadline_ns == 0) {
         timer_stop(&v->singleshot);
     } else {
-        timer_set(&v->singleshot, deadline_ns - v->domain->time_offset_ns);
+        timer_set(&v->singleshot, time_host_deadline(v->domain, deadline_ns));
     }
     return 0;
 }

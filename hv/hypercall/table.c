@@ -74,7 +74,7 @@ bool hypercall_dispatch(struct vcpu *v)
     number = is_64bit ? gprs->rax : (uint32_t)gprs->rax;
     v->hypercall_count++;
     if (number < COUNTERS_HYPERCALLS) {
-        this_cpu()->counters.hypercalls[number]++;
+        this_cpu()->counters.hypercalls[index_nospec(number, COUNTERS_HYPERCALLS)]++;
     }
     trace(TRC_HVM_VMMCALL, (uint32_t)number);
     hypercall_begin();

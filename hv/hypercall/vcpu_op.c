@@ -148,7 +148,7 @@ static long set_singleshot(struct vcpu *v, uint64_t arg)
     if ((set.flags & VCPU_SSHOTTMR_future) && set.timeout_abs_ns < now) {
         return -XEN_ETIME;
     }
-    timer_set(&v->singleshot, set.timeout_abs_ns - v->domain->time_offset_ns);
+    timer_set(&v->singleshot, time_host_deadline(v->domain, set.timeout_abs_ns));
     return 0;
 }
 

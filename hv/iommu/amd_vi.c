@@ -30,6 +30,7 @@
 /* Registers, 48882 3.4 */
 #define REG_DEVICE_TABLE  0x0000
 #define REG_COMMAND_BASE  0x0008
+#define REG_EXCLUSION     0x0020 /* memory that is not translated */
 #define REG_FEATURES      0x0030
 #define REG_COMMAND_HEAD  0x2000
 #define REG_COMMAND_TAIL  0x2008
@@ -392,7 +393,8 @@ static int enable(struct iommu *io, uint64_t remapping)
     if (!io->commands || !events) {
         return -XEN_ENOMEM;
     }
-    write_reg(io, REG_CONTROL, 0); /* whatever firmware left */
+    write_reg(io, REG_CONTROL, 0); /* whatever firmware or an earlier system left */
+    write_reg(io, REG_EXCLUSION, 0);
     write_reg(io, REG_DEVICE_TABLE,
               virt_to_mfn(device_table).n << PAGE_SHIFT | TABLE_SIZE_CODE);
     write_reg(io, REG_COMMAND_BASE, virt_to_mfn(io->commands).n << PAGE_SHIFT | LOG_SIZE_CODE);

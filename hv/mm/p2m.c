@@ -240,17 +240,30 @@ struct p2m_entry p2m_lookup(struct domain *d, gfn_t g)
     return p2m_lookup_locked(d, g);
 }
 
-mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
+/* All is looked at before the reference is taken: one on another domain's frame could become that domain's last, and
+ * who asks for d's own holds locks under which that must not be dropped (docs/locking.md, rule 7). */
+static mfn_t get_frame(struct domain *d, gfn_t g, bool write, bool is_own)
 {
     struct p2m_entry entry;
 
     spin_guard(&d->p2m.lock);
     entry = p2m_lookup_locked(d, g);
-    if (mfn_is_none(entry.mfn) || (entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W))) {
+    if (mfn_is_none(entry.mfn) || (entry.flags & P2M_MMIO) || (write && !(entry.flags & P2M_W)) ||
+        (is_own && !frame_is_domains(entry.mfn, d->domid))) {
         return MFN_NONE;
     }
     frame_ref(entry.mfn);
     return entry.mfn;
+}
+
+mfn_t p2m_get_frame(struct domain *d, gfn_t g, bool write)
+{
+    return get_frame(d, g, write, false);
+}
+
+mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write)
+{
+    return get_frame(d, g, write, true);
 }
 
 /* Whether the entry is a hole, or a table of nothing but such entries. */
@@ -299,17 +312,6 @@ static int map_locked(struct p2m *p, gfn_t g, mfn_t m, unsigned level, unsigned 
         p->highest_gfn = last;
     }
     return 0;
-}
-
-mfn_t p2m_get_own_frame(struct domain *d, gfn_t g, bool write)
-{
-    mfn_t m = p2m_get_frame(d, g, write);
-
-    if (mfn_is_none(m) || frame_is_domains(m, d->domid)) {
-        return m;
-    }
-    frame_put(m);
-    return MFN_NONE;
 }
 
 static void put_block(mfn_t m, unsigned order)

@@ -41,6 +41,14 @@ svm_enter:
     vmrun   %rax
     cli
 
+    /* The processor would predict the next returns from the guest's own calls: two functions are left from here
+     * (and cpu_run() never is), so two calls of ours go on top. What is run ahead of these returns is INT3. */
+    call    1f
+    int3
+1:  call    2f
+    int3
+2:  add     $2*8, %rsp
+
     /* RAX is free: the guest's is in the VMCB. */
     mov     (%rsp), %rax
     each_gpr store

@@ -134,8 +134,8 @@ void svm_handle_exit(struct vcpu *v)
         exit_crash(v, "VMRUN refused the state");
         return;
     default:
-        /* SVM instructions, MONITOR, MWAIT, RDTSCP, ICEBP, RDPRU: not in the CPUID. */
-        if ((vmcb->exit_code >= VMEXIT_VMRUN && vmcb->exit_code <= VMEXIT_XSETBV) || vmcb->exit_code == VMEXIT_INVLPGA) {
+        /* SVM instructions, MONITOR, MWAIT, RDTSCP, RDPRU: not in the CPUID. */
+        if ((vmcb->exit_code >= VMEXIT_VMRUN && vmcb->exit_code <= VMEXIT_RDPRU) || vmcb->exit_code == VMEXIT_INVLPGA) {
             arch_inject_exception(v, EXC_UD, false, 0);
             return;
         }

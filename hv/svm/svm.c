@@ -13,6 +13,10 @@
 #define VM_CR_DIS_A20M   (1UL << 2) /* 15.30.1 */
 #define VM_CR_SVMDIS     (1UL << 4)
 #define CPUID_IBPB       (1U << 12) /* 8000_0008 EBX */
+#define CPUID_LFENCE     (1U << 2)  /* 8000_0021 EAX: it always serializes */
+#define CPUID_AUTO_IBRS  (1U << 8)
+#define MSR_DE_CFG       0xc0011029U
+#define DE_CFG_LFENCE    (1UL << 1) /* it does */
 
 struct svm_features svm_features;
 
@@ -49,10 +53,28 @@ void svm_detect(void)
             svm_features.has_clean_bits ? ", clean bits" : "", svm_features.has_ibpb ? ", IBPB" : "");
 }
 
+/* LFENCE holds back what follows it, as guests' clocks and their guards against speculation have it: they believe that
+ * they set this (exit_msr.c ignores it). */
+static void make_lfence_serialize(uint32_t features)
+{
+    uint64_t de_cfg;
+
+    if (!(features & CPUID_LFENCE) && x86_rdmsr_safe(MSR_DE_CFG, &de_cfg) && !(de_cfg & DE_CFG_LFENCE)) {
+        x86_wrmsr(MSR_DE_CFG, de_cfg | DE_CFG_LFENCE);
+    }
+}
+
+/* What CPUID 8000_0021 EAX says, on processors that know this leaf. */
+static uint32_t extended_features(void)
+{
+    return x86_cpuid(0x80000000, 0).eax >= 0x80000021 ? x86_cpuid(0x80000021, 0).eax : 0;
+}
+
 void svm_init_cpu(void)
 {
     struct cpu *c = this_cpu();
     struct svm_cpu *s = &svm_cpus[c->id];
+    uint32_t features = extended_features();
 
     c->svm = s;
     s->host_save = frame_alloc_hv(ORDER_4K, c->node);
@@ -61,9 +83,11 @@ void svm_init_cpu(void)
     }
     s->asid_generation = 1;
     s->next_asid = 1;
-    x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME);
+    /* Automatic IBRS: no branch of the hypervisor's goes where a guest's have taught the processor to guess (3.1.7). */
+    x86_wrmsr(MSR_EFER, x86_rdmsr(MSR_EFER) | EFER_SVME | (features & CPUID_AUTO_IBRS ? EFER_AIBRSE : 0));
     x86_wrmsr(MSR_VM_CR, x86_rdmsr(MSR_VM_CR) | VM_CR_DIS_A20M);
     x86_wrmsr(MSR_VM_HSAVE_PA, s->host_save.n << PAGE_SHIFT);
+    make_lfence_serialize(features);
     fpu_init_cpu();
     timer_init_cpu(c);
     sched_init_cpu(c);

@@ -24,7 +24,7 @@ static void set_intercepts(struct vmcb *vmcb)
     vmcb->intercepts[4] = INTERCEPT4_VMRUN | INTERCEPT4_VMMCALL | INTERCEPT4_VMLOAD | INTERCEPT4_VMSAVE |
                           INTERCEPT4_STGI | INTERCEPT4_CLGI | INTERCEPT4_SKINIT | INTERCEPT4_RDTSCP |
                           INTERCEPT4_WBINVD | INTERCEPT4_MONITOR | INTERCEPT4_MWAIT |
-                          INTERCEPT4_XSETBV;
+                          INTERCEPT4_XSETBV | INTERCEPT4_RDPRU;
 }
 
 /* What all states have in common. */

@@ -59,6 +59,7 @@ enum vmcb_intercept4 {
     INTERCEPT4_MONITOR = 1u << 10,
     INTERCEPT4_MWAIT = 1u << 11,
     INTERCEPT4_XSETBV = 1u << 13,
+    INTERCEPT4_RDPRU = 1u << 14,
 };
 
 /* clean bits (15.15.3): what the processor may have cached; a changed group must be clear. */
@@ -161,6 +162,7 @@ enum vmexit {
     VMEXIT_VMMCALL = 0x81,
     VMEXIT_WBINVD = 0x89,
     VMEXIT_XSETBV = 0x8d,
+    VMEXIT_RDPRU = 0x8e,
     VMEXIT_NPF = 0x400,
 };
 

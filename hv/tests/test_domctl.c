@@ -454,6 +454,9 @@ Test(domctl, weights_reach_the_vcpus)
     sched->u.credit2.weight = 512;
     cr_assert_eq(run(XEN_DOMCTL_scheduler_op, 9), 0);
     cr_assert_eq(d->vcpus[1]->sched.weight, 512);
+    vcpu_free(d->vcpus[1]);
+    cr_assert_eq(vcpu_create(d, 1), 0);
+    cr_assert_eq(d->vcpus[1]->sched.weight, 512, "one that is made later");
 
     sched->u.credit2.weight = 0;
     cr_assert_eq(run(XEN_DOMCTL_scheduler_op, 9), -XEN_EINVAL);

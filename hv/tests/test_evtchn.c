@@ -458,3 +458,22 @@ Test(evtchn, a_poll_is_not_ended_by_the_timer_of_the_one_before)
     evtchn_send(a, port_a);
     cr_expect_not(vcpu_has_flag(v, VCPU_BLOCKED));
 }
+
+/* HLT returned without an interrupt. */
+Test(evtchn, timer_of_an_ended_poll_ends_nothing_else)
+{
+    struct vcpu *v = a->vcpus[0];
+    uint32_t port;
+
+    fake_cpu_use(0, v);
+    cr_assert_eq(evtchn_bind_ipi(a, 0, &port), 0);
+    cr_assert_eq(poll(v, port, now_ns() + 1000), 0);
+    a->shared_info->evtchn_mask[0] = ~0UL;
+    cr_assert_eq(evtchn_send(a, port), 0);
+    cr_assert_not(vcpu_has_flag(v, VCPU_BLOCKED));
+
+    vcpu_block(v);
+    fake_tsc += 5000;
+    timer_run();
+    cr_assert(vcpu_has_flag(v, VCPU_BLOCKED));
+}

@@ -61,6 +61,18 @@ Test(memory_op, populated_is_owned_and_given_back)
     cr_assert_eq(give_back(FREE, ORDER_2M), 0);
 }
 
+/* Each page that another took the place of cost a flush of every CPU: 256 in one extent, without a look at the door. */
+Test(memory_op, small_pages_are_replaced_with_few_flushes)
+{
+    uint64_t owned = d->frames_owned, flushes;
+
+    cr_assert_eq(populate(FREE, ORDER_2M - 1), 1);
+    flushes = this_cpu()->counters.p2m_flushes;
+    cr_assert_eq(populate(FREE, ORDER_2M - 1), 1);
+    cr_assert_leq(this_cpu()->counters.p2m_flushes - flushes, 256 / 64);
+    cr_assert_eq(d->frames_owned, owned + 256);
+}
+
 /* A search for low frames walked free lists of any length under the heap's lock. */
 Test(memory_op, address_width_is_not_looked_for)
 {

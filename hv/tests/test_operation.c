@@ -142,3 +142,15 @@ Test(operation, narrow_callers_have_their_own_layout)
     cr_expect_eq(narrow->number, 9);
     cr_expect_eq(narrow->behind, 0x12345678U);
 }
+
+/* What a processor does that runs ahead with the wrong guess cannot be tested; where it is led can. */
+Test(operation, index_beyond_the_end_is_0)
+{
+    cr_expect_eq(index_nospec(0, 1), 0);
+    cr_expect_eq(index_nospec(3, 4), 3);
+    cr_expect_eq(index_nospec(4, 4), 0);
+    cr_expect_eq(index_nospec(UINT32_MAX, 4), 0);
+    cr_expect_eq(index_nospec(1UL << 63 | 3, 4), 0);
+    cr_expect_eq(index_nospec(~0UL, 4), 0);
+    cr_expect_eq(index_nospec(UINT32_MAX, 1UL << 32), UINT32_MAX);
+}

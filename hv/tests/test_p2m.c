@@ -141,3 +141,15 @@ Test(p2m, teardown_drops_foreign_frames_without_the_lock)
     fake_domain_destroy(b);
     cr_assert_null(domain_get(8));
 }
+
+/* A reference was taken and dropped again. It could be the last on another domain, under a lock of the caller's. */
+Test(p2m, what_others_own_is_looked_at_only)
+{
+    mfn_t m = p2m_get_frame(b, gfn(7), true);
+
+    cr_assert_eq(p2m_map(a, gfn(0x1000), m, ORDER_4K, P2M_W), 0);
+    frame_of(m)->refs = INT32_MAX; /* one more is a panic */
+    cr_assert(mfn_is_none(p2m_get_own_frame(a, gfn(0x1000), true)));
+    cr_assert(mfn_is_none(p2m_get_own_frame(a, gfn(0x1001), true)));
+    cr_assert_not(mfn_is_none(p2m_get_own_frame(a, gfn(7), true)));
+}

@@ -2,6 +2,7 @@
 /* HYPERVISOR_vcpu_op: the areas that a guest has us write. */
 #include <hv/frame.h>
 #include <hv/hypercall.h>
+#include <hv/time.h>
 
 #include <criterion/criterion.h>
 
@@ -93,4 +94,40 @@ Test(vcpu_op, an_nmi_waits_for_one_that_was_taken_down)
     cr_assert_eq(vcpu_op(b->vcpus[0], VCPUOP_send_nmi, 1, 0), 0);
     cr_expect(vcpu_has_flag(v, VCPU_DOWN));
     cr_expect(v->arch.nmi_pending);
+}
+
+static uint64_t deadline_of(uint64_t guest_ns)
+{
+    cr_assert_eq(set_timer_op(b->vcpus[0], guest_ns), 0);
+    return b->vcpus[0]->singleshot.deadline_ns;
+}
+
+/* A deadline of before the host's start, in a restored guest's time, was one in 584 years. */
+Test(vcpu_op, deadlines_are_far_only_where_the_guests_are)
+{
+    cr_expect_eq(deadline_of(1), 1);
+    cr_expect_eq(deadline_of(~0UL), ~0UL);
+
+    b->time_offset_ns = 1000 * NS_PER_S;
+    cr_expect_eq(deadline_of(1), 0);
+    cr_expect_eq(deadline_of(1001 * NS_PER_S), NS_PER_S);
+    cr_expect_eq(deadline_of(~0UL), ~0UL - 1000 * NS_PER_S);
+
+    b->time_offset_ns = -1000 * NS_PER_S;
+    cr_expect_eq(deadline_of(1), 1 + 1000 * NS_PER_S);
+    cr_expect_eq(deadline_of(~0UL), ~0UL);
+}
+
+/* It was the host's time. */
+Test(vcpu_op, runstate_was_entered_in_the_guests_time)
+{
+    struct vcpu_runstate_info *area = fake_guest_memory(b, 20 << PAGE_SHIFT), *asked = fake_guest_memory(b, ARG);
+    uint64_t entered = b->vcpus[0]->runstate.state_entry_time;
+
+    b->time_offset_ns = 1000 * NS_PER_S;
+    b->vm_assist = 1UL << VMASST_TYPE_runstate_update_flag;
+    cr_assert_eq(register_area(VCPUOP_register_runstate_memory_area, 20 << PAGE_SHIFT), 0);
+    cr_expect_eq(area->state_entry_time, entered + 1000 * NS_PER_S);
+    cr_assert_eq(vcpu_op(b->vcpus[0], VCPUOP_get_runstate_info, 0, ARG), 0);
+    cr_expect_eq(asked->state_entry_time, entered + 1000 * NS_PER_S);
 }

@@ -33,7 +33,7 @@ struct operation {
 #define OPERATION_MAX_SIZE 40U
 
 /* The table's line for number n; NULL beyond its end. */
-#define OPERATION(table, n) ((n) < ARRAY_SIZE(table) ? &(table)[n] : NULL)
+#define OPERATION(table, n) ((n) < ARRAY_SIZE(table) ? &(table)[index_nospec(n, ARRAY_SIZE(table))] : NULL)
 
 /* Runs an operation with the argument at arg. -XEN_ENOSYS for NULL and for a line without a function,
  * -XEN_EFAULT, -XEN_EPERM, -XEN_ESRCH, else what the operation returned. */

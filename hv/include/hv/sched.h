@@ -14,7 +14,7 @@ struct vcpu;
 /* Shortest turn of one who does not give up by itself. */
 #define SCHED_RATE_LIMIT_NS 1000000UL
 
-/* Shares of CPU time are as weights; this one is a new vCPU's. */
+/* Shares of CPU time are as weights; this one is a new domain's. */
 #define SCHED_WEIGHT_DEFAULT 256U
 
 /* What the scheduler keeps in each vCPU. Protected by the run queue's lock. */

@@ -43,5 +43,9 @@ void time_update_vcpu(struct vcpu *v);
 /* Sets d's TSC apart from the host's, on all its vCPUs, which are off their CPUs. */
 void time_set_tsc_offset(struct domain *d, uint64_t offset);
 
+/* A deadline in d's system time as host time. What was before the host started is 0, long past; what cannot be told
+ * is never. */
+uint64_t time_host_deadline(const struct domain *d, uint64_t guest_ns);
+
 /* Writes shared_info's wall clock. */
 void time_update_wallclock(struct domain *d);

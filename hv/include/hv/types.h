@@ -87,6 +87,14 @@ static inline int64_t sign_extend(uint64_t value, unsigned size)
     return (int64_t)(value << shift) >> shift;
 }
 
+/* The index, which has been found to be below count; 0 while a processor that guessed otherwise runs ahead with one that
+ * is not, so that what a guest chose is not read then, and leaves no trace in the caches. */
+static inline uint64_t index_nospec(uint64_t index, uint64_t count)
+{
+    __asm__("" : "+r"(index)); /* the compiler knows of the comparison as well */
+    return index & (uint64_t)((int64_t)~(index | (count - 1 - index)) >> 63);
+}
+
 #define container_of(pointer, type, member)                                                        \
     ((type *)((char *)(pointer) - offsetof(type, member)))
 

@@ -14,12 +14,13 @@
 
 #define PRED_CMD_IBPB 1UL
 
-#define EFER_SCE   (1UL << 0)
-#define EFER_LME   (1UL << 8)
-#define EFER_LMA   (1UL << 10)
-#define EFER_NXE   (1UL << 11)
-#define EFER_SVME  (1UL << 12)
-#define EFER_FFXSR (1UL << 14)
+#define EFER_SCE    (1UL << 0)
+#define EFER_LME    (1UL << 8)
+#define EFER_LMA    (1UL << 10)
+#define EFER_NXE    (1UL << 11)
+#define EFER_SVME   (1UL << 12)
+#define EFER_FFXSR  (1UL << 14)
+#define EFER_AIBRSE (1UL << 21)
 
 #define CR0_PE (1UL << 0)
 #define CR0_MP (1UL << 1)
@@ -56,11 +57,10 @@
 #define PTE_ADDR 0x000ffffffffff000UL
 
 /* State components of XCR0. */
-#define XCR0_X87    0x01UL
-#define XCR0_SSE    0x02UL
-#define XCR0_AVX    0x04UL
-#define XCR0_AVX512 0xe0UL
-#define XCR0_PKRU   0x200UL
+#define XCR0_X87  0x01UL
+#define XCR0_SSE  0x02UL
+#define XCR0_AVX  0x04UL
+#define XCR0_PKRU 0x200UL
 
 #define RFLAGS_RESERVED1 (1UL << 1)
 #define RFLAGS_TF        (1UL << 8)
