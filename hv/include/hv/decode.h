@@ -99,12 +99,14 @@ static inline unsigned decode_plain_length(const uint8_t *bytes, size_t count)
     if (count < 2 || bytes[0] != 0x0f) {
         return 0;
     }
+    if (likely(bytes[1] == 0xa2)) { /* CPUID; the others are rare, or cost more themselves */
+        return 2;
+    }
     switch (bytes[1]) {
     case 0x08: /* INVD */
     case 0x09: /* WBINVD */
     case 0x30: /* WRMSR */
     case 0x32: /* RDMSR */
-    case 0xa2: /* CPUID */
         return 2;
     case 0x01: /* VMMCALL, XSETBV and their like: register forms */
         return count >= 3 && bytes[2] >= 0xc0 ? 3 : 0;
