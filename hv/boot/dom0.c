@@ -43,8 +43,8 @@ static void give_memory(struct domain *d, uint64_t bytes)
     uint64_t wanted = bytes >> PAGE_SHIFT;
 
     give_low_memory(d);
-    for (unsigned i = 0; i < boot_info.range_count && d->frames_owned < wanted; i++) {
-        const struct boot_range *range = &boot_info.ranges[i];
+    for (unsigned i = 0; i < boot_info.map.count && d->frames_owned < wanted; i++) {
+        const struct boot_range *range = &boot_info.map.ranges[i];
         uint64_t start = MAX(range->start, KERNEL_FLOOR) >> PAGE_SHIFT;
         uint64_t end = range->end >> PAGE_SHIFT;
 
@@ -113,8 +113,8 @@ static void add_range(struct dom0_layout *l, uint64_t start, uint64_t end, uint3
 /* RAM where dom0 has it, with the ACPI area cut out; the firmware's ranges as they are. */
 static void make_map(const struct domain *d, struct dom0_layout *l)
 {
-    for (unsigned i = 0; i < boot_info.range_count; i++) {
-        const struct boot_range *range = &boot_info.ranges[i];
+    for (unsigned i = 0; i < boot_info.map.count; i++) {
+        const struct boot_range *range = &boot_info.map.ranges[i];
         uint64_t n = ROUND_UP(range->start, PAGE_SIZE) >> PAGE_SHIFT, end = range->end >> PAGE_SHIFT;
 
         if (range->type != E820_RAM) {
