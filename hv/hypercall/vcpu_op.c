@@ -185,6 +185,7 @@ long vcpu_op(struct vcpu *caller, unsigned cmd, unsigned vcpu_id, uint64_t arg)
         return up(v);
     case VCPUOP_down:
         vcpu_set_flag(v, VCPU_DOWN);
+        domain_check_down(v->domain);
         return 0;
     case VCPUOP_register_vcpu_info:
         return register_vcpu_info(v, arg, caller);
