@@ -400,6 +400,28 @@ Test(grant, table_grows_to_its_limit)
     cr_assert_eq(map(16 * 512 - 1, SCRATCH(0), GNTMAP_host_map).status, GNTST_okay);
 }
 
+/* A status frame that there can never be made the table grow to its limit first. */
+Test(grant, status_frames_are_as_many_as_the_entries_need)
+{
+    uint32_t frames, max, status;
+    mfn_t m;
+
+    cr_assert_eq(grant_set_version(a, 2), 0);
+    cr_assert_eq(grant_get_frame(a, 2, true, &m), -XEN_EINVAL);
+    cr_assert_eq(grant_get_frame(a, 0x1000000, true, &m), -XEN_EINVAL);
+    grant_frame_counts(a, &frames, &max, &status);
+    cr_expect_eq(frames, 1);
+    cr_assert_eq(grant_get_frame(a, 1, true, &m), 0);
+    frame_put(m);
+    grant_frame_counts(a, &frames, &max, &status);
+    cr_expect_eq(frames, 9);
+    cr_expect_eq(status, 2);
+
+    cr_expect_eq(grant_status_frames(8), 1);
+    cr_expect_eq(grant_status_frames(9), 2);
+    cr_expect_eq(grant_status_frames(0), 0);
+}
+
 Test(grant, swap_changes_places)
 {
     grant_to_b(9, GRANTED_GFN, 0);
