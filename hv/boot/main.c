@@ -84,7 +84,7 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     acpi_init(boot_info.rsdp);
     tsc_init();
     boot_memory_to_heap();
-    pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
+    pr_info("memory: %lu MiB for domains", frame_stats(NODE_ANY).free >> 8);
     lapic_init();
     machine_check_init_cpu();
     ioapic_init();

@@ -223,7 +223,7 @@ static long claim_pages(struct vcpu *v, struct domain *d, unsigned cmd, void *ar
 {
     const struct xen_memory_reservation *r = arg;
 
-    return r->nr_extents <= frame_free_count(NODE_ANY) ? 0 : -XEN_ENOMEM;
+    return r->nr_extents <= frame_stats(NODE_ANY).free ? 0 : -XEN_ENOMEM;
 }
 
 /* No domain has virtual nodes. */

@@ -161,16 +161,6 @@ static void mark(uint64_t index, unsigned order, enum frame_state state, uint16_
     }
 }
 
-static uint64_t node_free_count(unsigned node)
-{
-    uint64_t count = 0;
-
-    for (unsigned contents = 0; contents < FRAME_CONTENTS; contents++) {
-        count += READ_ONCE(heaps[node].free[contents]);
-    }
-    return count;
-}
-
 /* Clean first; of the rest what is in the caches sooner. */
 static uint64_t take_from_node(unsigned node, unsigned order)
 {
@@ -193,6 +183,27 @@ static uint64_t take_from_node(unsigned node, unsigned order)
     return index;
 }
 
+static uint32_t node_set(unsigned node)
+{
+    return node < MAX_NODES ? 1U << node : ~0U;
+}
+
+struct frame_stats frame_stats(unsigned node)
+{
+    struct frame_stats stats = {0};
+
+    for (uint32_t left = nodes_with_memory & node_set(node); left != 0; left &= left - 1) {
+        const struct heap *h = &heaps[__builtin_ctz(left)];
+
+        stats.total += h->total_count;
+        stats.dirty += READ_ONCE(h->free[FRAME_DIRTY]);
+        for (unsigned contents = 0; contents < FRAME_CONTENTS; contents++) {
+            stats.free += READ_ONCE(h->free[contents]);
+        }
+    }
+    return stats;
+}
+
 /* The node of the set that has most memory free, and at least so many frames; MAX_NODES if none. */
 static unsigned emptiest_node(uint32_t nodes, uint64_t count)
 {
@@ -200,7 +211,7 @@ static unsigned emptiest_node(uint32_t nodes, uint64_t count)
 
     for (uint32_t left = nodes; left != 0; left &= left - 1) {
         unsigned node = (unsigned)__builtin_ctz(left);
-        uint64_t free = node_free_count(node);
+        uint64_t free = frame_stats(node).free;
 
         if (free >= count) {
             chosen = node;
@@ -232,11 +243,6 @@ static uint64_t take(uint32_t wanted, unsigned order)
     }
     index = take_from_set(nodes_with_memory & wanted, order);
     return index != 0 ? index : take_from_set(nodes_with_memory & ~wanted, order);
-}
-
-static uint32_t node_set(unsigned node)
-{
-    return node < MAX_NODES ? 1U << node : ~0U;
 }
 
 static void give_back(uint64_t index, unsigned order, enum frame_contents contents)
@@ -367,26 +373,6 @@ void frame_put(mfn_t m)
     }
 }
 
-uint64_t frame_free_count(unsigned node)
-{
-    uint64_t count = 0;
-
-    for (uint32_t left = nodes_with_memory & node_set(node); left != 0; left &= left - 1) {
-        count += node_free_count((unsigned)__builtin_ctz(left));
-    }
-    return count;
-}
-
-uint64_t frame_total_count(unsigned node)
-{
-    uint64_t count = 0;
-
-    for (uint32_t left = nodes_with_memory & node_set(node); left != 0; left &= left - 1) {
-        count += heaps[__builtin_ctz(left)].total_count;
-    }
-    return count;
-}
-
 uint32_t frame_nodes(void)
 {
     uint32_t nodes = 0;
@@ -395,16 +381,6 @@ uint32_t frame_nodes(void)
         nodes |= heaps[__builtin_ctz(left)].total_count != 0 ? left & -left : 0;
     }
     return nodes;
-}
-
-uint64_t frame_dirty_count(void)
-{
-    uint64_t count = 0;
-
-    for (uint32_t left = nodes_with_memory; left != 0; left &= left - 1) {
-        count += READ_ONCE(heaps[__builtin_ctz(left)].free[FRAME_DIRTY]);
-    }
-    return count;
 }
 
 /* The smallest such block is taken out whole if it fits the limit, else a part is split off. */

@@ -340,7 +340,7 @@ Test(evtchn_fifo, reset_returns_to_2_level_and_gives_pages_back)
 
 Test(evtchn_fifo, destroyed_domain_gives_everything_back)
 {
-    uint64_t before = frame_free_count(NODE_ANY);
+    uint64_t before = frame_stats(NODE_ANY).free;
     struct domain *c = fake_domain_create(7, 2);
     uint32_t port;
 
@@ -351,7 +351,7 @@ Test(evtchn_fifo, destroyed_domain_gives_everything_back)
     fake_domain_destroy(c);
 
     cr_assert_null(domain_get(7));
-    cr_assert_eq(frame_free_count(NODE_ANY), before);
+    cr_assert_eq(frame_stats(NODE_ANY).free, before);
 }
 
 /* Each closed port that it says it has not taken off its queue was passed over, to the limit, and pages of ports were

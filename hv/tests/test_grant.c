@@ -208,7 +208,7 @@ Test(grant, handles_end_at_the_limit_and_come_back)
 
 Test(grant, dead_granter_keeps_the_page_until_unmapped)
 {
-    uint64_t free_before = frame_free_count(NODE_ANY);
+    uint64_t free_before = frame_stats(NODE_ANY).free;
     struct domain *g = fake_domain_create(8, 1);
     struct gnttab_map_grant_ref op = {.host_addr = SCRATCH(0), .flags = GNTMAP_host_map, .dom = 8};
     uint64_t tables;
@@ -223,7 +223,7 @@ Test(grant, dead_granter_keeps_the_page_until_unmapped)
     cr_assert_eq(unmap(op.handle, SCRATCH(0)), GNTST_okay);
     cr_assert_null(domain_get(8));
     cr_assert_eq(b->p2m.table_frames, tables);
-    cr_assert_geq(frame_free_count(NODE_ANY) + 8, free_before, "only b's tables and handles remain");
+    cr_assert_geq(frame_stats(NODE_ANY).free + 8, free_before, "only b's tables and handles remain");
 }
 
 Test(grant, dead_mapper_lets_go)
