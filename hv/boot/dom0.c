@@ -43,8 +43,8 @@ static void give_memory(struct domain *d, uint64_t bytes)
     uint64_t wanted = bytes >> PAGE_SHIFT;
 
     give_low_memory(d);
-    for (unsigned i = 0; i < boot_info.range_count && d->frames_owned < wanted; i++) {
-        const struct boot_range *range = &boot_info.ranges[i];
+    for (unsigned i = 0; i < boot_info.map.count && d->frames_owned < wanted; i++) {
+        const struct boot_range *range = &boot_info.map.ranges[i];
         uint64_t start = MAX(range->start, KERNEL_FLOOR) >> PAGE_SHIFT;
         uint64_t end = range->end >> PAGE_SHIFT;
 
@@ -99,43 +99,29 @@ static void map_memory(struct domain *d)
 
 /* --- Memory map ---------------------------------------------------------------------------------- */
 
-static void add_range(struct dom0_layout *l, uint64_t start, uint64_t end, uint32_t type)
-{
-    if (start >= end) {
-        return;
-    }
-    if (l->map_count == DOM0_MAP_ENTRIES) {
-        halt_with_message("dom0: its memory map has more than %u entries", DOM0_MAP_ENTRIES);
-    }
-    l->map[l->map_count++] = (struct hvm_memmap_table_entry){.addr = start, .size = end - start, .type = type};
-}
-
 /* RAM where dom0 has it, with the ACPI area cut out; the firmware's ranges as they are. */
 static void make_map(const struct domain *d, struct dom0_layout *l)
 {
-    for (unsigned i = 0; i < boot_info.range_count; i++) {
-        const struct boot_range *range = &boot_info.ranges[i];
+    for (unsigned i = 0; i < boot_info.map.count; i++) {
+        const struct boot_range *range = &boot_info.map.ranges[i];
         uint64_t n = ROUND_UP(range->start, PAGE_SIZE) >> PAGE_SHIFT, end = range->end >> PAGE_SHIFT;
 
         if (range->type != E820_RAM) {
-            add_range(l, range->start, range->end, range->type);
-            continue;
+            range_map_add(&l->map, range->start, range->end, range->type);
         }
-        while (n < end) {
+        while (range->type == E820_RAM && n < end) {
             uint64_t run = n;
 
             while (run < end && is_dom0_ram(d, run)) {
                 run++;
             }
-            if (run > n && l->acpi_start >= n << PAGE_SHIFT && l->acpi_end <= run << PAGE_SHIFT) {
-                add_range(l, n << PAGE_SHIFT, l->acpi_start, E820_RAM);
-                add_range(l, l->acpi_start, l->acpi_end, E820_ACPI);
-                add_range(l, l->acpi_end, run << PAGE_SHIFT, E820_RAM);
-            } else {
-                add_range(l, n << PAGE_SHIFT, run << PAGE_SHIFT, E820_RAM);
-            }
+            range_map_add(&l->map, n << PAGE_SHIFT, run << PAGE_SHIFT, E820_RAM);
             n = run + 1;
         }
+    }
+    range_map_add(&l->map, l->acpi_start, l->acpi_end, E820_ACPI);
+    if (l->map.count > DOM0_MAP_ENTRIES) {
+        halt_with_message("dom0: its memory map has more than %u entries", DOM0_MAP_ENTRIES);
     }
 }
 
@@ -168,14 +154,19 @@ static uint64_t write_start_info(struct dom0_layout *l, const char *cmdline)
 
     memset(page, 0, 3 * PAGE_SIZE);
     memcpy(text, cmdline, MIN(strlen(cmdline), PAGE_SIZE / 2 - 1));
-    memcpy(map, l->map, l->map_count * sizeof(*map));
+    for (unsigned i = 0; i < l->map.count; i++) {
+        const struct boot_range *range = &l->map.ranges[i];
+
+        map[i] = (struct hvm_memmap_table_entry){
+            .addr = range->start, .size = range->end - range->start, .type = range->type};
+    }
     info->magic = XEN_HVM_START_MAGIC_VALUE;
     info->version = 1;
     info->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
     info->cmdline_paddr = at + 2 * PAGE_SIZE;
     info->rsdp_paddr = l->rsdp;
     info->memmap_paddr = at + PAGE_SIZE;
-    info->memmap_entries = l->map_count;
+    info->memmap_entries = l->map.count;
     if (l->initrd_size != 0) {
         info->nr_modules = 1;
         info->modlist_paddr = at + 256;
@@ -237,7 +228,7 @@ static void make_vcpus(struct domain *d)
 
 void dom0_build(void)
 {
-    struct dom0_layout layout = {.map_count = 0};
+    static struct dom0_layout layout; /* too large for the stack */
     uint64_t bytes = boot_options.dom0_mem_bytes != 0 ? boot_options.dom0_mem_bytes : DEFAULT_MEM;
     uint64_t start_info;
 

@@ -2,10 +2,9 @@
 /* What the three files that build dom0 share: dom0.c (the whole), dom0_kernel.c, dom0_acpi.c. */
 #pragma once
 
-#include <hv/types.h>
+#include <hv/boot.h>
 #include <xen/arch-x86/hvm/start_info.h>
 
-struct boot_module;
 struct domain;
 
 #define DOM0_MAP_ENTRIES 120U /* Linux has room for 128 and adds one */
@@ -17,8 +16,7 @@ struct dom0_layout {
     uint32_t entry;
     uint64_t initrd, initrd_size;
     uint64_t acpi_start, acpi_end, rsdp;
-    struct hvm_memmap_table_entry map[DOM0_MAP_ENTRIES];
-    unsigned map_count;
+    struct range_map map;
 };
 
 /* Copies the kernel's segments to their physical addresses in dom0's RAM; halts with a message when the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory before the heap exists. Free memory is a list of regions: RAM without the first MiB (dom0's),
- * the image and the modules. Modules are moved to the top of memory first, out of the low memory where
+ * Memory before the heap exists. Free memory is what is RAM in a copy of the loader's map, in which the first MiB
+ * (dom0's), the image and the modules are taken. Modules are moved to the top of memory first, out of the low memory where
  * dom0's kernel, identity-mapped, must be put. What is left becomes the heap.
  */
 #include <hv/acpi.h>
@@ -10,61 +10,23 @@
 #include <hv/frame.h>
 #include <hv/print.h>
 
-#define MAX_REGIONS (BOOT_MAX_RANGES + BOOT_MAX_MODULES + 4)
-
-struct region {
-    uint64_t start, end;
-};
-
-static struct region regions[MAX_REGIONS]; /* free, page-aligned, ascending */
-static unsigned region_count;
+static struct range_map memory;
 static uint64_t reach_end = FOUR_GIB; /* memory below is in the page tables of now */
 
-static void insert_at(unsigned i, struct region region)
+static void take(uint64_t start, uint64_t end)
 {
-    memmove(&regions[i + 1], &regions[i], (region_count++ - i) * sizeof(region));
-    regions[i] = region;
-}
-
-/* Takes [start, end) out of the free regions. */
-static void exclude(uint64_t start, uint64_t end)
-{
-    start = ROUND_DOWN(start, PAGE_SIZE);
-    end = ROUND_UP(end, PAGE_SIZE);
-    for (unsigned i = 0; i < region_count;) {
-        struct region r = regions[i];
-
-        if (end <= r.start || r.end <= start) {
-            i++;
-            continue;
-        }
-        memmove(&regions[i], &regions[i + 1], (--region_count - i) * sizeof(r));
-        if (end < r.end) {
-            insert_at(i, (struct region){end, r.end});
-        }
-        if (r.start < start) {
-            insert_at(i, (struct region){r.start, start});
-        }
-    }
-}
-
-static void add_ram(uint64_t start, uint64_t end)
-{
-    start = MAX(ROUND_UP(start, PAGE_SIZE), LOW_END);
-    end = ROUND_DOWN(end, PAGE_SIZE);
-    if (start < end) {
-        regions[region_count++] = (struct region){start, end};
-    }
+    range_map_add(&memory, ROUND_DOWN(start, PAGE_SIZE), ROUND_UP(end, PAGE_SIZE), RANGE_TAKEN);
 }
 
 /* The highest free bytes below limit; 0 when there are none. */
 static uint64_t take_top(uint64_t bytes, uint64_t limit)
 {
-    for (unsigned i = region_count; i-- > 0;) {
-        uint64_t end = MIN(regions[i].end, limit);
+    for (unsigned i = memory.count; i-- > 0;) {
+        uint64_t start = ROUND_UP(memory.ranges[i].start, PAGE_SIZE);
+        uint64_t end = ROUND_DOWN(MIN(memory.ranges[i].end, limit), PAGE_SIZE);
 
-        if (end > regions[i].start && end - regions[i].start >= bytes) {
-            exclude(end - bytes, end);
+        if (memory.ranges[i].type == E820_RAM && end > start && end - start >= bytes) {
+            take(end - bytes, end);
             return end - bytes;
         }
     }
@@ -85,25 +47,13 @@ static void move_module(struct boot_module *module)
     module->end = to + size;
 }
 
-static void list_free_regions(void)
+static void list_memory(void)
 {
-    region_count = 0;
-    for (unsigned i = 0; i < boot_info.range_count; i++) {
-        const struct boot_range *range = &boot_info.ranges[i];
-
-        if (range->type != E820_RAM) {
-            continue;
-        }
-        if (range->start < FOUR_GIB && range->end > FOUR_GIB) {
-            add_ram(range->start, FOUR_GIB);
-            add_ram(FOUR_GIB, range->end);
-        } else {
-            add_ram(range->start, range->end);
-        }
-    }
-    exclude((uint64_t)image_start - IMAGE_OFFSET, (uint64_t)image_end - IMAGE_OFFSET);
+    memory = boot_info.map;
+    take(0, LOW_END);
+    take((uint64_t)image_start - IMAGE_OFFSET, (uint64_t)image_end - IMAGE_OFFSET);
     for (unsigned i = 0; i < boot_info.module_count; i++) {
-        exclude(boot_info.modules[i].start, boot_info.modules[i].end);
+        take(boot_info.modules[i].start, boot_info.modules[i].end);
     }
 }
 
@@ -121,11 +71,11 @@ static void keep_rsdp(void)
 void early_memory_init(void)
 {
     keep_rsdp();
-    list_free_regions();
+    list_memory();
     for (unsigned i = 0; i < boot_info.module_count; i++) {
         move_module(&boot_info.modules[i]);
     }
-    list_free_regions();
+    list_memory();
 }
 
 void early_memory_reach_all(void)
@@ -179,19 +129,21 @@ void boot_memory_to_heap(void)
 {
     uint64_t limit = 0;
 
-    for (unsigned i = 0; i < boot_info.range_count; i++) {
-        if (boot_info.ranges[i].type == E820_RAM) {
-            limit = MAX(limit, boot_info.ranges[i].end >> PAGE_SHIFT);
+    for (unsigned i = 0; i < boot_info.map.count; i++) {
+        if (boot_info.map.ranges[i].type == E820_RAM) {
+            limit = MAX(limit, boot_info.map.ranges[i].end >> PAGE_SHIFT);
         }
     }
 
     uint64_t table_frames = ROUND_UP(limit * sizeof(struct frame), PAGE_SIZE) >> PAGE_SHIFT;
 
     frame_init(mfn_to_virt(boot_alloc(table_frames)), limit);
-    for (unsigned i = 0; i < region_count; i++) {
-        give_to_heap(regions[i].start, regions[i].end);
+    for (unsigned i = 0; i < memory.count; i++) {
+        if (memory.ranges[i].type == E820_RAM) {
+            give_to_heap(ROUND_UP(memory.ranges[i].start, PAGE_SIZE), ROUND_DOWN(memory.ranges[i].end, PAGE_SIZE));
+        }
     }
-    region_count = 0;
+    memory.count = 0; /* all of it is the heap's now */
 }
 
 void boot_modules_to_heap(void)

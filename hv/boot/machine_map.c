@@ -4,28 +4,22 @@
 
 #include <hv/boot.h>
 #include <hv/arch/x86.h>
-#include <hv/print.h>
 
-#define MAX_KEPT 256U
-
-static struct {
-    uint64_t start, end;
-} kept[MAX_KEPT];
-static unsigned kept_count;
+static struct range_map kept;
 
 void machine_map_keep(uint64_t start, uint64_t size)
 {
-    if (kept_count == MAX_KEPT) {
-        panic("machine_map: more than %u ranges kept", MAX_KEPT);
-    }
-    kept[kept_count].start = start;
-    kept[kept_count++].end = start + size;
+    range_map_add(&kept, start, start + size, RANGE_TAKEN);
 }
 
-static bool is_kept(uint64_t start, uint64_t end)
+static bool touches(const struct range_map *map, mfn_t m, uint32_t type)
 {
-    for (unsigned i = 0; i < kept_count; i++) {
-        if (start < kept[i].end && end > kept[i].start) {
+    uint64_t start = m.n << PAGE_SHIFT, end = start + PAGE_SIZE;
+
+    for (unsigned i = 0; i < map->count; i++) {
+        const struct boot_range *range = &map->ranges[i];
+
+        if (range->type == type && start < range->end && end > range->start) {
             return true;
         }
     }
@@ -34,16 +28,7 @@ static bool is_kept(uint64_t start, uint64_t end)
 
 bool machine_is_ram(mfn_t m)
 {
-    uint64_t start = m.n << PAGE_SHIFT, end = start + PAGE_SIZE;
-
-    for (unsigned i = 0; i < boot_info.range_count; i++) {
-        const struct boot_range *range = &boot_info.ranges[i];
-
-        if (range->type == E820_RAM && start < range->end && end > range->start) {
-            return true;
-        }
-    }
-    return false;
+    return touches(&boot_info.map, m, E820_RAM);
 }
 
 /* Width of physical addresses (CPUID 8000_0008). */
@@ -59,8 +44,5 @@ static unsigned host_physical_bits(void)
 
 bool machine_is_device_memory(mfn_t m)
 {
-    uint64_t start = m.n << PAGE_SHIFT;
-
-    return m.n < 1UL << (host_physical_bits() - PAGE_SHIFT) && !machine_is_ram(m) &&
-           !is_kept(start, start + PAGE_SIZE);
+    return m.n < 1UL << (host_physical_bits() - PAGE_SHIFT) && !machine_is_ram(m) && !touches(&kept, m, RANGE_TAKEN);
 }

@@ -23,8 +23,8 @@ static void print_memory_map(void)
 {
     static const char *const types[] = {"?", "RAM", "reserved", "ACPI", "NVS", "unusable"};
 
-    for (unsigned i = 0; i < boot_info.range_count; i++) {
-        const struct boot_range *range = &boot_info.ranges[i];
+    for (unsigned i = 0; i < boot_info.map.count; i++) {
+        const struct boot_range *range = &boot_info.map.ranges[i];
 
         pr_info("memory: %016lx-%016lx %s", range->start, range->end - 1,
                 range->type < ARRAY_SIZE(types) ? types[range->type] : "other");
@@ -84,7 +84,7 @@ static void init_host(uint32_t magic, uint32_t info_paddr)
     acpi_init(boot_info.rsdp);
     tsc_init();
     boot_memory_to_heap();
-    pr_info("memory: %lu MiB for domains", frame_free_count(NODE_ANY) >> 8);
+    pr_info("memory: %lu MiB for domains", frame_stats(NODE_ANY).free >> 8);
     lapic_init();
     machine_check_init_cpu();
     ioapic_init();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Multiboot1 (0.6.96) and Multiboot2 (2.0) information -> struct boot_info. What the loader says is
- * outside input: offsets and counts are checked, strings bounded, ranges sorted and made disjoint (the
- * less usable type wins an overlap, so that firmware memory never counts as RAM).
+ * outside input: offsets and counts are checked, strings bounded, ranges sorted and made disjoint
+ * (range_map.c: firmware memory never counts as RAM).
  */
 #include <hv/arch/cpu.h>
 #include <hv/boot.h>
@@ -118,67 +118,12 @@ static void add_module(uint64_t start, uint64_t end, const char *cmdline, size_t
         .start = start, .end = end, .cmdline = keep_string(cmdline, max)};
 }
 
-static void insert_range(unsigned at, struct boot_range range)
-{
-    if (boot_info.range_count == BOOT_MAX_RANGES) {
-        halt_with_message("boot: memory map has more than %u ranges", BOOT_MAX_RANGES);
-    }
-    memmove(&boot_info.ranges[at + 1], &boot_info.ranges[at],
-            (boot_info.range_count - at) * sizeof(range));
-    boot_info.ranges[at] = range;
-    boot_info.range_count++;
-}
-
-/* RAM gives way to anything else; among others the first told stays. */
-static bool outranks(uint32_t type, uint32_t other)
-{
-    return other == E820_RAM && type != E820_RAM;
-}
-
-/* Adds a range to the sorted, disjoint list: what it overlaps is cut, on the side that is weaker. */
-static void add_range(uint64_t start, uint64_t end, uint32_t type)
-{
-    struct boot_range *ranges = boot_info.ranges;
-    unsigned i = 0;
-
-    while (start < end) {
-        while (i < boot_info.range_count && ranges[i].end <= start) {
-            i++;
-        }
-        if (i == boot_info.range_count || end <= ranges[i].start) {
-            insert_range(i, (struct boot_range){start, end, type});
-            return;
-        }
-        if (start < ranges[i].start) { /* the free part in front */
-            insert_range(i, (struct boot_range){start, ranges[i].start, type});
-            i++;
-            start = ranges[i].start;
-        }
-        if (!outranks(type, ranges[i].type)) {
-            start = ranges[i].end;
-            continue;
-        }
-
-        struct boot_range weaker = ranges[i]; /* [start, end) lies at or behind its start */
-        uint64_t cut = MIN(end, weaker.end);
-
-        ranges[i] = (struct boot_range){start, cut, type};
-        if (cut < weaker.end) {
-            insert_range(i + 1, (struct boot_range){cut, weaker.end, weaker.type});
-        }
-        if (weaker.start < start) {
-            insert_range(i, (struct boot_range){weaker.start, start, weaker.type});
-        }
-        start = cut;
-    }
-}
-
 static void add_loader_range(uint64_t base, uint64_t length, uint32_t type)
 {
     if (length > ~base) {
         length = ~base;
     }
-    add_range(base, base + length, type);
+    range_map_add(&boot_info.map, base, base + length, type);
 }
 
 static void parse_mb1(uint32_t info_paddr)
@@ -268,7 +213,7 @@ static void parse_mb2(uint32_t info_paddr)
         parse_mb2_tag(tag, info_paddr + offset);
         offset += ROUND_UP((uint64_t)tag->size, 8);
     }
-    if (boot_info.range_count == 0) {
+    if (boot_info.map.count == 0) {
         halt_with_message("boot: the boot loader gave no memory map");
     }
 }

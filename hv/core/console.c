@@ -99,10 +99,9 @@ void console_defer(void)
 
 void console_flush(void)
 {
-    spin_lock(&console_lock);
+    spin_guard(&console_lock);
     is_deferred = false;
     send_all();
-    spin_unlock(&console_lock);
 }
 
 static void ring_put(const char *text, size_t size)
@@ -117,7 +116,7 @@ static void ring_put(const char *text, size_t size)
 
 void console_write(const char *text, size_t size)
 {
-    spin_lock(&console_lock);
+    spin_guard(&console_lock);
     ring_put(text, size);
     if (!is_deferred) {
         send_all();
@@ -125,7 +124,6 @@ void console_write(const char *text, size_t size)
         /* Any lock may be held here, so the timer waits for the door. */
         __atomic_fetch_or(&this_cpu()->work, CPU_WORK_CONSOLE, __ATOMIC_SEQ_CST);
     }
-    spin_unlock(&console_lock);
 }
 
 size_t console_ring_read(uint64_t *index, char *buf, size_t size, bool clear)

@@ -53,12 +53,14 @@ static void show_domains(void)
 
 static void show_memory(void)
 {
-    pr_info("heap: %lu of %lu frames free, %lu of them to be scrubbed", frame_free_count(NODE_ANY),
-            frame_total_count(NODE_ANY), frame_dirty_count());
+    struct frame_stats all = frame_stats(NODE_ANY);
+
+    pr_info("heap: %lu of %lu frames free, %lu of them to be scrubbed", all.free, all.total, all.dirty);
     for (unsigned node = 0; node < MAX_NODES; node++) {
-        if (frame_nodes() & 1U << node) {
-            pr_info("heap: node %u: %lu of %lu frames free", node, frame_free_count(node),
-                    frame_total_count(node));
+        struct frame_stats one = frame_stats(node);
+
+        if (one.total != 0) {
+            pr_info("heap: node %u: %lu of %lu frames free", node, one.free, one.total);
         }
     }
 }

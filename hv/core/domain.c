@@ -380,6 +380,16 @@ void domain_shutdown(struct domain *d, uint32_t reason)
     domain_check_shutdown(d);
 }
 
+void domain_check_down(struct domain *d)
+{
+    for_each_vcpu(d, v) {
+        if (!vcpu_has_flag(v, VCPU_DOWN)) {
+            return;
+        }
+    }
+    domain_shutdown(d, SHUTDOWN_poweroff);
+}
+
 void domain_set_shutdown_code(struct domain *d, uint32_t reason)
 {
     spin_guard(&d->lock);

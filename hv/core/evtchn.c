@@ -13,6 +13,10 @@
 
 #include <hv/print.h>
 
+/* Closed ports that one search passes over because the guest has not taken them off their queue: more come of its own
+ * doing alone, and each 128 of them can cost a page. */
+#define MAX_LINKED 16384U
+
 /* Ports looked at by one call of evtchn_close_all. */
 #define CLOSE_BATCH 512U
 
@@ -54,13 +58,12 @@ static uint32_t port_limit(const struct domain *d)
 static int port_find(struct domain *d, uint32_t *port)
 {
     struct evtchn_ports *ports = d->evtchn;
-    uint32_t limit = port_limit(d);
-    bool is_first = true;
+    uint32_t limit = port_limit(d), linked = 0;
 
     if (d->state != DOMAIN_ALIVE) {
         return -XEN_EINVAL;
     }
-    for (uint32_t n = ports->first_free; n < limit; n++) {
+    for (uint32_t n = ports->first_free; n < limit && linked < MAX_LINKED; n++) {
         if (n >= ports->count) {
             int rc = grow(ports);
 
@@ -71,14 +74,14 @@ static int port_find(struct domain *d, uint32_t *port)
         if (evtchn_port_at(ports, n)->state != PORT_FREE) {
             continue;
         }
-        if (is_first) {
+        if (linked == 0) {
             ports->first_free = n;
-            is_first = false;
         }
         if (ports->fifo == NULL || !evtchn_fifo_is_linked(d, n)) {
             *port = n;
             return 0;
         }
+        linked++;
     }
     return -XEN_ENOSPC;
 }

@@ -33,7 +33,7 @@ static void wake_pollers(struct domain *d, uint32_t n)
     for (unsigned i = 0; i < ARRAY_SIZE(ports->pollers); i++) {
         unsigned long word = READ_ONCE(ports->pollers[i]);
 
-        for (; word != 0; word &= word - 1) {
+        for (; unlikely(word != 0); word &= word - 1) {
             struct vcpu *v = d->vcpus[i * BITS_PER_LONG + (unsigned)__builtin_ctzl(word)];
             uint32_t poll_port = READ_ONCE(v->poll_port);
 
@@ -43,16 +43,6 @@ static void wake_pollers(struct domain *d, uint32_t n)
             }
         }
     }
-}
-
-static bool has_pollers(const struct evtchn_ports *ports)
-{
-    unsigned long any = 0;
-
-    for (unsigned i = 0; i < ARRAY_SIZE(ports->pollers); i++) {
-        any |= READ_ONCE(ports->pollers[i]);
-    }
-    return any != 0;
 }
 
 void evtchn_set_pending(struct domain *d, uint32_t n, struct evtchn_port *p)
@@ -67,7 +57,7 @@ void evtchn_set_pending(struct domain *d, uint32_t n, struct evtchn_port *p)
     if (__atomic_load_n(&d->evtchn->fifo, __ATOMIC_SEQ_CST) != NULL) {
         is_new |= evtchn_fifo_set_pending(d, n, p);
     }
-    if (is_new && unlikely(has_pollers(d->evtchn))) {
+    if (is_new) {
         wake_pollers(d, n);
     }
 }

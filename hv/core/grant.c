@@ -237,10 +237,8 @@ static void *shared_page_alloc(struct domain *d)
 static int grow_status(struct domain *d)
 {
     struct grant_table *t = d->grants;
-    uint32_t needed = ROUND_UP(t->frame_count * GRANT_V2_PER_FRAME, GRANT_STATUS_PER_FRAME) /
-                      GRANT_STATUS_PER_FRAME;
 
-    while (t->status_count < needed) {
+    while (t->status_count < grant_status_frames(t->frame_count)) {
         t->status[t->status_count] = shared_page_alloc(d);
         if (t->status[t->status_count] == NULL) {
             return -XEN_ENOMEM;
@@ -299,11 +297,12 @@ int grant_get_frame(struct domain *d, uint64_t idx, bool is_status, mfn_t *frame
     const uint32_t *count = is_status ? &t->status_count : &t->frame_count;
 
     spin_guard(&t->lock);
-    if (d->state != DOMAIN_ALIVE || (is_status ? t->version != 2 : idx >= t->max_frames)) {
+    if (d->state != DOMAIN_ALIVE || (is_status && t->version != 2) ||
+        idx >= (is_status ? grant_status_frames(t->max_frames) : t->max_frames)) {
         return -XEN_EINVAL;
     }
     while (idx >= *count) {
-        int rc = t->frame_count < t->max_frames ? grow_one(d) : -XEN_EINVAL;
+        int rc = grow_one(d);
 
         if (rc != 0) {
             return rc;

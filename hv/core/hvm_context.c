@@ -8,6 +8,7 @@
 
 #include <hv/arch/context.h>
 #include <hv/arch/x86.h>
+#include <hv/guest_copy.h>
 #include <hv/vcpu.h>
 #include <hv/time.h>
 #include <hv/vlapic.h>
@@ -145,38 +146,52 @@ static uint32_t save_body(const struct record_type *type, struct vcpu *v, uint64
     return has_none ? 0 : type->save(v, now_tsc, body);
 }
 
-static int save_all(struct domain *d, struct record *record,
-                    int (*put)(void *data, const void *bytes, size_t size), void *data)
+/* Where in the caller's memory the records are, what of it is used, and the one at hand. */
+struct stream {
+    struct domain *domain;
+    struct vcpu *caller;
+    uint64_t address;
+    size_t size, used;
+    struct record *record;
+};
+
+/* Writes the record with this descriptor behind the ones before. */
+static int write_record(struct stream *s, unsigned code, unsigned instance, uint32_t length)
 {
-    struct hvm_save_descriptor *descriptor = &record->descriptor;
+    size_t at = s->used, size = sizeof(s->record->descriptor) + length;
+
+    if (size > s->size - at) {
+        return -XEN_ENOSPC;
+    }
+    s->record->descriptor = (struct hvm_save_descriptor){(uint16_t)code, (uint16_t)instance, length};
+    s->used += size;
+    return guest_copy_out(s->caller, s->address + at, s->record, size);
+}
+
+static int save_all(struct stream *s)
+{
     uint64_t now_tsc = arch_read_tsc();
     int rc;
 
-    *descriptor = (struct hvm_save_descriptor){HVM_SAVE_CODE(HEADER), 0, HVM_SAVE_LENGTH(HEADER)};
-    fill_header((struct hvm_save_header *)record->body);
-    rc = put(data, record, sizeof(*descriptor) + descriptor->length);
+    fill_header((struct hvm_save_header *)s->record->body);
+    rc = write_record(s, HVM_SAVE_CODE(HEADER), 0, HVM_SAVE_LENGTH(HEADER));
     for (unsigned t = 0; t < ARRAY_SIZE(types); t++) {
-        for_each_vcpu(d, v) {
-            uint32_t length = rc == 0 ? save_body(&types[t], v, now_tsc, record->body) : 0;
+        for_each_vcpu(s->domain, v) {
+            uint32_t length = rc == 0 ? save_body(&types[t], v, now_tsc, s->record->body) : 0;
 
-            *descriptor = (struct hvm_save_descriptor){types[t].code, (uint16_t)v->id, length};
-            rc = length != 0 ? put(data, record, sizeof(*descriptor) + length) : rc;
+            rc = length != 0 ? write_record(s, types[t].code, v->id, length) : rc;
         }
     }
-    *descriptor = (struct hvm_save_descriptor){HVM_SAVE_CODE(END), 0, 0};
-    return rc != 0 ? rc : put(data, record, sizeof(*descriptor));
+    return rc != 0 ? rc : write_record(s, HVM_SAVE_CODE(END), 0, 0);
 }
 
-int hvm_context_save(struct domain *d, int (*put)(void *data, const void *bytes, size_t size), void *data)
+int hvm_context_save(struct domain *d, struct vcpu *caller, uint64_t address, uint32_t *size)
 {
-    struct record *record = page_alloc();
-    int rc;
+    struct stream s = {d, caller, address, *size, 0, page_alloc()};
+    int rc = s.record != NULL ? save_all(&s) : -XEN_ENOMEM;
 
-    if (record == NULL) {
-        return -XEN_ENOMEM;
-    }
-    rc = save_all(d, record, put, data);
-    page_free(record);
+    page_free(s.record);
+    *size = (uint32_t)s.used;
     return rc;
 }
 
@@ -196,36 +211,26 @@ int hvm_context_save_one(struct domain *d, unsigned type, unsigned instance, voi
 
 /* --- Load ---------------------------------------------------------------------------------------- */
 
-struct loader {
-    struct domain *domain;
-    size_t size;
-    int (*get)(void *data, size_t offset, void *bytes, size_t size);
-    void *data;
-    struct record *record;
-};
-
-/* Reads the record at *offset and moves past it. */
-static int read_record(struct loader *l, size_t *offset)
+/* Reads the record that is next and moves past it. */
+static int read_record(struct stream *s)
 {
-    const size_t head = sizeof(l->record->descriptor);
+    const size_t head = sizeof(s->record->descriptor);
+    uint64_t address = s->address + s->used;
     uint32_t length;
-    int rc;
 
-    if (l->size - *offset < head) {
+    if (s->size - s->used < head) {
         return -XEN_EINVAL;
     }
-    rc = l->get(l->data, *offset, &l->record->descriptor, head);
-    if (rc != 0) {
-        return rc;
+    if (guest_copy_in(s->caller, &s->record->descriptor, address, head) != 0) {
+        return -XEN_EFAULT;
     }
-    length = l->record->descriptor.length;
-    if (length > sizeof(l->record->body) || length > l->size - *offset - head) {
+    length = s->record->descriptor.length;
+    if (length > sizeof(s->record->body) || length > s->size - s->used - head) {
         return -XEN_EINVAL;
     }
-    memset(l->record->body, 0, sizeof(l->record->body));
-    rc = length != 0 ? l->get(l->data, *offset + head, l->record->body, length) : 0;
-    *offset += head + length;
-    return rc;
+    memset(s->record->body, 0, sizeof(s->record->body));
+    s->used += head + length;
+    return guest_copy_in(s->caller, s->record->body, address + head, length);
 }
 
 static bool check_header(const struct record *record)
@@ -238,57 +243,53 @@ static bool check_header(const struct record *record)
 }
 
 /* Checks the record and, unless this is the trial, applies it. */
-static int take_record(struct loader *l, bool is_trial)
+static int take_record(struct stream *s, bool is_trial)
 {
-    const struct hvm_save_descriptor *descriptor = &l->record->descriptor;
+    const struct hvm_save_descriptor *descriptor = &s->record->descriptor;
     const struct record_type *type = type_of(descriptor->typecode);
-    struct vcpu *v = domain_vcpu(l->domain, descriptor->instance);
+    struct vcpu *v = domain_vcpu(s->domain, descriptor->instance);
 
     if (type == NULL || v == NULL || descriptor->length < type->min_length ||
         descriptor->length > type->max_length ||
-        (type->check != NULL && !type->check(l->record->body, descriptor->length))) {
+        (type->check != NULL && !type->check(s->record->body, descriptor->length))) {
         return -XEN_EINVAL;
     }
     if (!is_trial && type->load != NULL) {
-        type->load(v, l->record->body, descriptor->length);
+        type->load(v, s->record->body, descriptor->length);
     }
     return 0;
 }
 
 /* Walks all records, of which no vCPU has more than one of a type. What was right at the trial is looked at again
  * when it is applied: the buffer may have changed. */
-static int load_pass(struct loader *l, bool is_trial)
+static int load_pass(struct stream *s, bool is_trial)
 {
-    unsigned most = ARRAY_SIZE(types) * l->domain->max_vcpus;
-    size_t offset = 0;
-    int rc = read_record(l, &offset);
+    unsigned most = ARRAY_SIZE(types) * s->domain->max_vcpus;
+    int rc;
 
-    if (rc == 0 && !check_header(l->record)) {
+    s->used = 0;
+    rc = read_record(s);
+    if (rc == 0 && !check_header(s->record)) {
         rc = -XEN_EINVAL;
     }
     while (rc == 0) {
-        rc = read_record(l, &offset);
-        if (rc == 0 && l->record->descriptor.typecode == HVM_SAVE_CODE(END)) {
+        rc = read_record(s);
+        if (rc == 0 && s->record->descriptor.typecode == HVM_SAVE_CODE(END)) {
             return 0;
         }
         if (rc == 0) {
-            rc = most-- != 0 ? take_record(l, is_trial) : -XEN_EINVAL;
+            rc = most-- != 0 ? take_record(s, is_trial) : -XEN_EINVAL;
         }
     }
     return rc;
 }
 
-int hvm_context_load(struct domain *d, size_t size,
-                     int (*get)(void *data, size_t offset, void *bytes, size_t size), void *data)
+int hvm_context_load(struct domain *d, struct vcpu *caller, uint64_t address, size_t size)
 {
-    struct loader l = {.domain = d, .size = size, .get = get, .data = data, .record = page_alloc()};
-    int rc;
+    struct stream s = {d, caller, address, size, 0, page_alloc()};
+    int rc = s.record != NULL ? load_pass(&s, true) : -XEN_ENOMEM;
 
-    if (l.record == NULL) {
-        return -XEN_ENOMEM;
-    }
-    rc = load_pass(&l, true);
-    rc = rc != 0 ? rc : load_pass(&l, false);
-    page_free(l.record);
+    rc = rc != 0 ? rc : load_pass(&s, false);
+    page_free(s.record);
     return rc;
 }

@@ -66,7 +66,7 @@ static long set_pool(struct domain *d, uint64_t size_bytes)
     if (size_bytes & ~PAGE_MASK) {
         return -XEN_EINVAL;
     }
-    if (wanted > used && wanted - used > frame_free_count(NODE_ANY)) {
+    if (wanted > used && wanted - used > frame_stats(NODE_ANY).free) {
         return -XEN_ENOMEM;
     }
     d->paging_pool_bytes = size_bytes;

@@ -190,8 +190,8 @@ static long machine_memory_map(struct vcpu *v, struct domain *d, unsigned cmd, v
     if (map == NULL) {
         return -XEN_ENOMEM;
     }
-    for (; map->count < MIN(boot_info.range_count, ARRAY_SIZE(map->entries)); map->count++) {
-        const struct boot_range *range = &boot_info.ranges[map->count];
+    for (; map->count < MIN(boot_info.map.count, ARRAY_SIZE(map->entries)); map->count++) {
+        const struct boot_range *range = &boot_info.map.ranges[map->count];
 
         map->entries[map->count].addr = range->start;
         map->entries[map->count].size = range->end - range->start;
@@ -223,7 +223,7 @@ static long claim_pages(struct vcpu *v, struct domain *d, unsigned cmd, void *ar
 {
     const struct xen_memory_reservation *r = arg;
 
-    return r->nr_extents <= frame_free_count(NODE_ANY) ? 0 : -XEN_ENOMEM;
+    return r->nr_extents <= frame_stats(NODE_ANY).free ? 0 : -XEN_ENOMEM;
 }
 
 /* No domain has virtual nodes. */

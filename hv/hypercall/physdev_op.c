@@ -2,7 +2,7 @@
 /*
  * HYPERVISOR_physdev_op (xen/physdev.h) for a hardware domain that has no PIRQs: it tells which devices it
  * found, which needs nothing done (every function is its own from the start), and asks for a device's
- * MSI registers to be written again after a reset.
+ * MSI registers to be written again after a reset. The forms without a segment are for what does not know these.
  */
 #include <hv/acpi.h>
 #include <hv/hypercall.h>
@@ -12,66 +12,39 @@
 #include <hv/vmsi.h>
 #include <xen/physdev.h>
 
-static pci_bdf bdf_of(uint8_t bus, uint8_t devfn)
+static long device_op(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    return (pci_bdf)(bus << 8 | devfn);
-}
+    const struct physdev_pci_device *device = arg; /* so begins the structure of pci_device_add too */
+    pci_bdf bdf = (pci_bdf)(device->bus << 8 | device->devfn);
 
-/* 0 if there is such a function for the domain to have. */
-static long check_device(uint16_t segment, pci_bdf bdf)
-{
-    if (segment != 0 || iommu_owns_device(bdf) || (pci_config_read(bdf, 0, 4) & 0xffff) == 0xffff) {
+    if (device->seg != 0) {
         return -XEN_ENODEV;
     }
-    return 0;
+    switch (cmd) {
+    case PHYSDEVOP_pci_device_add: /* is there such a function for the domain to have? */
+        return iommu_owns_device(bdf) || (pci_config_read(bdf, 0, 4) & 0xffff) == 0xffff ? -XEN_ENODEV : 0;
+    case PHYSDEVOP_pci_device_remove:
+        vmsi_forget(d, bdf);
+        return 0;
+    default: /* PHYSDEVOP_restore_msi_ext */
+        return vmsi_restore(d, bdf);
+    }
 }
 
-union argument {
-    struct physdev_pci_device_add add;
-    struct physdev_manage_pci manage; /* so begins the structure of manage_pci_add_ext too */
-    struct physdev_pci_device device;
-    struct physdev_restore_msi restore;
-    struct physdev_pci_mmcfg_reserved window;
-};
-
-static long run(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
+/* Firmware says that the window is free for ECAM: if it is the one of the MCFG. */
+static long mmcfg_reserved(struct vcpu *v, struct domain *d, unsigned cmd, void *arg)
 {
-    const union argument *op = arg;
+    const struct physdev_pci_mmcfg_reserved *window = arg;
 
-    switch (cmd) {
-    case PHYSDEVOP_pci_device_add:
-        return check_device(op->add.seg, bdf_of(op->add.bus, op->add.devfn));
-    case PHYSDEVOP_manage_pci_add:
-    case PHYSDEVOP_manage_pci_add_ext:
-        return check_device(0, bdf_of(op->manage.bus, op->manage.devfn));
-    case PHYSDEVOP_pci_device_remove:
-        if (op->device.seg != 0) {
-            return -XEN_ENODEV;
-        }
-        vmsi_forget(d, bdf_of(op->device.bus, op->device.devfn));
-        return 0;
-    case PHYSDEVOP_restore_msi:
-        return vmsi_restore(d, bdf_of(op->restore.bus, op->restore.devfn));
-    case PHYSDEVOP_restore_msi_ext:
-        return op->device.seg == 0 ? vmsi_restore(d, bdf_of(op->device.bus, op->device.devfn)) : -XEN_ENODEV;
-    case PHYSDEVOP_pci_mmcfg_reserved: /* firmware says the window is free for ECAM: if it is the one of the MCFG */
-        return op->window.segment == 0 && op->window.address == acpi_info.mcfg_base && acpi_info.mcfg_base != 0
-                   ? 0
-                   : -XEN_ENODEV;
-    default: /* PHYSDEVOP_manage_pci_remove */
-        return 0;
-    }
+    return window->segment == 0 && window->address == acpi_info.mcfg_base && acpi_info.mcfg_base != 0 ? 0
+                                                                                                      : -XEN_ENODEV;
 }
 
 static const struct operation operations[] = {
-    [PHYSDEVOP_pci_device_add] = {OP(run, physdev_pci_device_add, 0)},
-    [PHYSDEVOP_pci_device_remove] = {OP(run, physdev_pci_device, 0)},
-    [PHYSDEVOP_manage_pci_add] = {OP(run, physdev_manage_pci, 0)},
-    [PHYSDEVOP_manage_pci_add_ext] = {OP(run, physdev_manage_pci, 0)},
-    [PHYSDEVOP_manage_pci_remove] = {.run = run},
-    [PHYSDEVOP_restore_msi] = {OP(run, physdev_restore_msi, 0)},
-    [PHYSDEVOP_restore_msi_ext] = {OP(run, physdev_pci_device, 0)},
-    [PHYSDEVOP_pci_mmcfg_reserved] = {OP(run, physdev_pci_mmcfg_reserved, 0)},
+    [PHYSDEVOP_pci_device_add] = {OP(device_op, physdev_pci_device_add, 0)},
+    [PHYSDEVOP_pci_device_remove] = {OP(device_op, physdev_pci_device, 0)},
+    [PHYSDEVOP_restore_msi_ext] = {OP(device_op, physdev_pci_device, 0)},
+    [PHYSDEVOP_pci_mmcfg_reserved] = {OP(mmcfg_reserved, physdev_pci_mmcfg_reserved, 0)},
 };
 
 long physdev_op(struct vcpu *v, unsigned cmd, uint64_t arg)

@@ -206,7 +206,7 @@ static long resource_size(struct domain *d, struct xen_mem_acquire_resource *r)
         return -XEN_EINVAL;
     }
     grant_frame_counts(d, &frames, &max_frames, &status_frames);
-    r->nr_frames = r->id == XENMEM_resource_grant_table_id_status ? max_frames / 8 + 1 : max_frames;
+    r->nr_frames = r->id == XENMEM_resource_grant_table_id_status ? grant_status_frames(max_frames) : max_frames;
     return 0;
 }
 

@@ -52,6 +52,7 @@ long sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
 {
     struct xen_sysctl_physinfo *info = &op->u.physinfo;
     struct topology t = host_topology();
+    struct frame_stats memory = frame_stats(NODE_ANY);
     uint32_t features[CPUID_FEATURE_WORDS];
 
     memset(&op->u, 0, sizeof(op->u));
@@ -64,9 +65,9 @@ long sysctl_physinfo(struct vcpu *v, struct xen_sysctl *op)
     info->cpu_khz = (uint32_t)host_tsc_khz;
     info->capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_gnttab_v1 |
                          XEN_SYSCTL_PHYSCAP_gnttab_v2;
-    info->total_pages = frame_total_count(NODE_ANY);
-    info->free_pages = frame_free_count(NODE_ANY) - frame_dirty_count();
-    info->scrub_pages = frame_dirty_count();
+    info->total_pages = memory.total;
+    info->free_pages = memory.free - memory.dirty;
+    info->scrub_pages = memory.dirty;
     info->max_mfn = frame_limit - 1;
     cpuid_policy_featureset(cpuid_policy_system(XEN_SYSCTL_cpu_policy_host), features);
     memcpy(info->hw_cap, features, sizeof(info->hw_cap));
@@ -136,7 +137,8 @@ long sysctl_numainfo(struct vcpu *v, struct xen_sysctl *op)
     uint32_t count = MIN(nodes, list->num_nodes);
 
     for (unsigned i = 0; i < count; i++) {
-        struct xen_sysctl_meminfo info = {frame_total_count(i) << PAGE_SHIFT, frame_free_count(i) << PAGE_SHIFT};
+        struct frame_stats stats = frame_stats(i);
+        struct xen_sysctl_meminfo info = {stats.total << PAGE_SHIFT, stats.free << PAGE_SHIFT};
 
         if (memory != 0 && guest_copy_out(v, memory + i * sizeof(info), &info, sizeof(info)) != 0) {
             return -XEN_EFAULT;
@@ -204,6 +206,6 @@ long sysctl_availheap(struct vcpu *v, struct xen_sysctl *op)
     if (heap->node < -1 || heap->node >= (int32_t)MAX_NODES) {
         return -XEN_EINVAL;
     }
-    heap->avail_bytes = frame_free_count(heap->node < 0 ? NODE_ANY : (unsigned)heap->node) << PAGE_SHIFT;
+    heap->avail_bytes = frame_stats(heap->node < 0 ? NODE_ANY : (unsigned)heap->node).free << PAGE_SHIFT;
     return 0;
 }

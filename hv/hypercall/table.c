@@ -42,8 +42,6 @@ long hypercall_run(struct vcpu *v, uint64_t number, const uint64_t *a)
         return domctl_op(v, a[0]);
     case __HYPERVISOR_sysctl:
         return sysctl_op(v, a[0]);
-    case __HYPERVISOR_dm_op:
-        return dm_op(v, (domid_t)a[0], (unsigned)a[1], a[2]);
     default:
         return -XEN_ENOSYS;
     }

@@ -186,6 +186,7 @@ long vcpu_op(struct vcpu *caller, unsigned cmd, unsigned vcpu_id, uint64_t arg)
     case VCPUOP_down:
         WRITE_ONCE(v->is_halted, false); /* an NMI waits until it is up */
         vcpu_set_flag(v, VCPU_DOWN);
+        domain_check_down(v->domain);
         return 0;
     case VCPUOP_register_vcpu_info:
         return register_vcpu_info(v, arg, caller);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* printf's formatting, as far as hv/print.h promises it: d i u x X p s c %, flags 0 and -, width, precision
- * for strings, length modifiers l ll z h hh. */
+/* printf's formatting, as far as hv/print.h promises it: d u x s c %, flag 0, width, precision of strings as an
+ * argument, length modifiers l ll z. */
 #include <hv/print.h>
 
 struct output {
@@ -9,9 +9,9 @@ struct output {
 };
 
 struct spec {
-    bool left, zero;
+    bool zero;
     unsigned width;
-    int precision; /* -1: none */
+    int precision; /* of a string; -1: none */
     unsigned longs; /* 0: int, 1 or more: 64-bit */
 };
 
@@ -23,7 +23,7 @@ static void put(struct output *out, char c)
     out->used++;
 }
 
-/* A text of `length` bytes in a field: what is missing is put in front or behind; zeros come behind a sign. */
+/* A text of `length` bytes in a field: what is missing is put in front; zeros come behind a sign. */
 static void put_padded(struct output *out, const struct spec *spec, const char *text, size_t length, bool zero)
 {
     size_t missing = spec->width > length ? spec->width - length : 0;
@@ -32,14 +32,11 @@ static void put_padded(struct output *out, const struct spec *spec, const char *
         put(out, *text++);
         length--;
     }
-    for (size_t i = 0; !spec->left && i < missing; i++) {
+    for (size_t i = 0; i < missing; i++) {
         put(out, zero ? '0' : ' ');
     }
     for (size_t i = 0; i < length; i++) {
         put(out, text[i]);
-    }
-    for (size_t i = 0; spec->left && i < missing; i++) {
-        put(out, ' ');
     }
 }
 
@@ -47,23 +44,19 @@ static void put_string(struct output *out, const struct spec *spec, const char *
 {
     size_t length = 0;
 
-    if (!text) {
-        text = "(null)";
-    }
     while ((spec->precision < 0 || length < (size_t)spec->precision) && text[length]) {
         length++;
     }
     put_padded(out, spec, text, length, false);
 }
 
-static void put_number(struct output *out, const struct spec *spec, uint64_t value, unsigned base, bool negative,
-                       const char *digits)
+static void put_number(struct output *out, const struct spec *spec, uint64_t value, unsigned base, bool negative)
 {
     char text[24];
     size_t at = sizeof(text);
 
     do {
-        text[--at] = digits[value % base];
+        text[--at] = "0123456789abcdef"[value % base];
         value /= base;
     } while (value);
     if (negative) {
@@ -72,76 +65,40 @@ static void put_number(struct output *out, const struct spec *spec, uint64_t val
     put_padded(out, spec, text + at, sizeof(text) - at, spec->zero);
 }
 
-static unsigned parse_number(const char **fmt)
-{
-    unsigned n = 0;
-
-    while (**fmt >= '0' && **fmt <= '9') {
-        n = n * 10 + (unsigned)(*(*fmt)++ - '0');
-    }
-    return n;
-}
-
 /* Everything between '%' and the conversion. */
 static struct spec parse_spec(const char **fmt, va_list args)
 {
     struct spec spec = {.precision = -1};
 
-    for (;; (*fmt)++) {
-        if (**fmt == '-') {
-            spec.left = true;
-        } else if (**fmt == '0') {
-            spec.zero = true;
-        } else {
-            break;
-        }
+    spec.zero = **fmt == '0';
+    while (**fmt >= '0' && **fmt <= '9') {
+        spec.width = spec.width * 10 + (unsigned)(*(*fmt)++ - '0');
     }
-    spec.width = parse_number(fmt);
-    if (**fmt == '.') {
+    if (**fmt == '.' && (*fmt)[1] == '*') {
+        *fmt += 2;
+        spec.precision = va_arg(args, int);
+    }
+    while (**fmt == 'l' || **fmt == 'z') {
+        spec.longs++;
         (*fmt)++;
-        if (**fmt == '*') {
-            (*fmt)++;
-            spec.precision = va_arg(args, int);
-        } else {
-            spec.precision = (int)parse_number(fmt);
-        }
     }
-    for (;; (*fmt)++) {
-        if (**fmt == 'l' || **fmt == 'z') {
-            spec.longs++;
-        } else if (**fmt != 'h') {
-            return spec;
-        }
-    }
+    return spec;
 }
 
 /* va_list is an array type here: passing it on as a parameter shares the position. */
 static void put_conversion(struct output *out, char conversion, struct spec *spec, va_list args)
 {
-    static const char lower[] = "0123456789abcdef", upper[] = "0123456789ABCDEF";
-
     switch (conversion) {
-    case 'd':
-    case 'i': {
+    case 'd': {
         int64_t value = spec->longs ? va_arg(args, int64_t) : va_arg(args, int);
-        uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
 
-        put_number(out, spec, magnitude, 10, value < 0, lower);
+        put_number(out, spec, value < 0 ? -(uint64_t)value : (uint64_t)value, 10, value < 0);
         break;
     }
     case 'u':
     case 'x':
-    case 'X': {
-        uint64_t value = spec->longs ? va_arg(args, uint64_t) : va_arg(args, unsigned);
-
-        put_number(out, spec, value, conversion == 'u' ? 10 : 16, false,
-                   conversion == 'X' ? upper : lower);
-        break;
-    }
-    case 'p':
-        spec->zero = true;
-        spec->width = 16;
-        put_number(out, spec, (uint64_t)(uintptr_t)va_arg(args, void *), 16, false, lower);
+        put_number(out, spec, spec->longs ? va_arg(args, uint64_t) : va_arg(args, unsigned),
+                   conversion == 'u' ? 10 : 16, false);
         break;
     case 's':
         put_string(out, spec, va_arg(args, const char *));

@@ -161,16 +161,6 @@ static void mark(uint64_t index, unsigned order, enum frame_state state, uint16_
     }
 }
 
-static uint64_t node_free_count(unsigned node)
-{
-    uint64_t count = 0;
-
-    for (unsigned contents = 0; contents < FRAME_CONTENTS; contents++) {
-        count += READ_ONCE(heaps[node].free[contents]);
-    }
-    return count;
-}
-
 /* Clean first; of the rest what is in the caches sooner. */
 static uint64_t take_from_node(unsigned node, unsigned order)
 {
@@ -193,50 +183,58 @@ static uint64_t take_from_node(unsigned node, unsigned order)
     return index;
 }
 
-/* The node of the set that has most memory free, and at least so many frames; MAX_NODES if none. */
-static unsigned emptiest_node(uint32_t nodes, uint64_t count)
+static uint32_t node_set(unsigned node)
 {
-    unsigned chosen = MAX_NODES;
+    return node < MAX_NODES ? 1U << node : ~0U;
+}
+
+struct frame_stats frame_stats(unsigned node)
+{
+    struct frame_stats stats = {0};
+
+    for (uint32_t left = nodes_with_memory & node_set(node); left != 0; left &= left - 1) {
+        const struct heap *h = &heaps[__builtin_ctz(left)];
+
+        stats.total += h->total_count;
+        stats.dirty += READ_ONCE(h->free[FRAME_DIRTY]);
+        for (unsigned contents = 0; contents < FRAME_CONTENTS; contents++) {
+            stats.free += READ_ONCE(h->free[contents]);
+        }
+    }
+    return stats;
+}
+
+/* The node of the set, which is not empty, that has most memory free. */
+static unsigned emptiest_node(uint32_t nodes)
+{
+    unsigned chosen = (unsigned)__builtin_ctz(nodes);
+    uint64_t most = 0;
 
     for (uint32_t left = nodes; left != 0; left &= left - 1) {
         unsigned node = (unsigned)__builtin_ctz(left);
-        uint64_t free = node_free_count(node);
+        uint64_t free = frame_stats(node).free;
 
-        if (free >= count) {
+        if (free > most) {
             chosen = node;
-            count = free + 1;
+            most = free;
         }
     }
     return chosen;
 }
 
-static uint64_t take_from_set(uint32_t nodes, unsigned order)
-{
-    uint64_t index = 0;
-    unsigned node;
-
-    while (index == 0 && (node = emptiest_node(nodes, 1UL << order)) < MAX_NODES) {
-        index = take_from_node(node, order);
-        nodes &= ~(1U << node);
-    }
-    return index;
-}
-
 /* From the wanted nodes, else from any: 0 if no node has a block. */
 static uint64_t take(uint32_t wanted, unsigned order)
 {
-    uint64_t index;
+    uint32_t left = order <= MAX_ORDER ? nodes_with_memory : 0;
+    uint64_t index = 0;
 
-    if (order > MAX_ORDER) {
-        return 0;
+    while (index == 0 && left != 0) {
+        unsigned node = emptiest_node((left & wanted) != 0 ? left & wanted : left);
+
+        index = take_from_node(node, order);
+        left &= ~(1U << node);
     }
-    index = take_from_set(nodes_with_memory & wanted, order);
-    return index != 0 ? index : take_from_set(nodes_with_memory & ~wanted, order);
-}
-
-static uint32_t node_set(unsigned node)
-{
-    return node < MAX_NODES ? 1U << node : ~0U;
+    return index;
 }
 
 static void give_back(uint64_t index, unsigned order, enum frame_contents contents)
@@ -367,26 +365,6 @@ void frame_put(mfn_t m)
     }
 }
 
-uint64_t frame_free_count(unsigned node)
-{
-    uint64_t count = 0;
-
-    for (uint32_t left = nodes_with_memory & node_set(node); left != 0; left &= left - 1) {
-        count += node_free_count((unsigned)__builtin_ctz(left));
-    }
-    return count;
-}
-
-uint64_t frame_total_count(unsigned node)
-{
-    uint64_t count = 0;
-
-    for (uint32_t left = nodes_with_memory & node_set(node); left != 0; left &= left - 1) {
-        count += heaps[__builtin_ctz(left)].total_count;
-    }
-    return count;
-}
-
 uint32_t frame_nodes(void)
 {
     uint32_t nodes = 0;
@@ -395,16 +373,6 @@ uint32_t frame_nodes(void)
         nodes |= heaps[__builtin_ctz(left)].total_count != 0 ? left & -left : 0;
     }
     return nodes;
-}
-
-uint64_t frame_dirty_count(void)
-{
-    uint64_t count = 0;
-
-    for (uint32_t left = nodes_with_memory; left != 0; left &= left - 1) {
-        count += READ_ONCE(heaps[__builtin_ctz(left)].free[FRAME_DIRTY]);
-    }
-    return count;
 }
 
 /* The smallest such block is taken out whole if it fits the limit, else a part is split off. */
@@ -429,32 +397,32 @@ static uint64_t scrub_one_block(unsigned node, enum frame_contents contents, uin
     return 1UL << order;
 }
 
-static bool needs_scrubbing(unsigned node, enum frame_contents contents)
+/* What idle CPUs are to scrub in the node; FRAME_CLEAN: nothing. */
+static enum frame_contents to_scrub(unsigned node)
 {
     const struct heap *h = &heaps[node];
 
-    return READ_ONCE(h->free[contents]) != 0 &&
-           (contents == FRAME_DIRTY || READ_ONCE(h->free[FRAME_CLEAN]) < CLEAN_RESERVE);
+    if (READ_ONCE(h->free[FRAME_DIRTY]) != 0) {
+        return FRAME_DIRTY;
+    }
+    return READ_ONCE(h->free[FRAME_STALE]) != 0 && READ_ONCE(h->free[FRAME_CLEAN]) < CLEAN_RESERVE ? FRAME_STALE
+                                                                                                    : FRAME_CLEAN;
 }
 
 static uint64_t scrub_node(unsigned node, uint64_t limit)
 {
-    struct heap *h = &heaps[node];
-    uint64_t done = 0, count;
+    bool *is_being_scrubbed = &heaps[node].is_being_scrubbed;
+    enum frame_contents contents;
+    uint64_t done = 0, count = 1;
 
-    if (__atomic_exchange_n(&h->is_being_scrubbed, true, __ATOMIC_ACQUIRE)) {
+    if (to_scrub(node) == FRAME_CLEAN || __atomic_exchange_n(is_being_scrubbed, true, __ATOMIC_ACQUIRE)) {
         return 0;
     }
-    for (unsigned contents = FRAME_DIRTY; contents <= FRAME_STALE; contents++) {
-        while (done < limit && needs_scrubbing(node, contents)) {
-            count = scrub_one_block(node, contents, limit - done);
-            if (count == 0) {
-                break;
-            }
-            done += count;
-        }
+    while (done < limit && count != 0 && (contents = to_scrub(node)) != FRAME_CLEAN) {
+        count = scrub_one_block(node, contents, limit - done);
+        done += count;
     }
-    __atomic_store_n(&h->is_being_scrubbed, false, __ATOMIC_RELEASE);
+    __atomic_store_n(is_being_scrubbed, false, __ATOMIC_RELEASE);
     return done;
 }
 
@@ -465,12 +433,7 @@ uint64_t frame_scrub_some(unsigned first_node, uint64_t limit)
     uint64_t done = 0;
 
     for (unsigned i = 0; i < MAX_NODES && done < limit; i++) {
-        unsigned node = (first_node + i) % MAX_NODES;
-
-        if ((nodes_with_memory & 1U << node) != 0 &&
-            (needs_scrubbing(node, FRAME_DIRTY) || needs_scrubbing(node, FRAME_STALE))) {
-            done += scrub_node(node, limit - done);
-        }
+        done += scrub_node((first_node + i) % MAX_NODES, limit - done);
     }
     return done;
 }

@@ -9,16 +9,6 @@
 
 #include "svm.h"
 
-static bool all_vcpus_down(const struct domain *d)
-{
-    for_each_vcpu(d, v) {
-        if (!vcpu_has_flag(v, VCPU_DOWN)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* HLT with interrupts off can only be ended by INIT or NMI: the guest has taken this CPU offline. The
  * last one to do so has powered off (guest-abi 1.5). */
 static void halt_for_good(struct vcpu *v)
@@ -29,9 +19,7 @@ static void halt_for_good(struct vcpu *v)
         vcpu_clear_flag(v, VCPU_DOWN);
         return;
     }
-    if (all_vcpus_down(v->domain)) {
-        domain_shutdown(v->domain, SHUTDOWN_poweroff);
-    }
+    domain_check_down(v->domain);
 }
 
 void svm_exit_hlt(struct vcpu *v)

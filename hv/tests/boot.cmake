@@ -5,6 +5,7 @@ if(BUILD_TESTING)
         boot/machine_map.c
         boot/multiboot.c
         boot/options.c
+        boot/range_map.c
         core/clock.c
         core/console.c
         iommu/ivrs.c

@@ -190,14 +190,14 @@ Test(domctl, create_refuses_what_it_cannot_give)
         {no_vcpus, -XEN_EINVAL},         {many_vcpus, -XEN_EINVAL},         {no_grant_version, -XEN_EINVAL},
         {grant_version_3, -XEN_EINVAL},  {other_pool, -XEN_EINVAL},         {want_trace, -XEN_EINVAL},
     };
-    uint64_t free_before = frame_free_count(NODE_ANY);
+    uint64_t free_before = frame_stats(NODE_ANY).free;
 
     for (unsigned i = 0; i < ARRAY_SIZE(refusals); i++) {
         fill_create();
         refusals[i].spoil(&op->u.createdomain);
         cr_expect_eq(run(XEN_DOMCTL_createdomain, 0), refusals[i].error, "case %u", i);
     }
-    cr_assert_eq(frame_free_count(NODE_ANY), free_before);
+    cr_assert_eq(frame_stats(NODE_ANY).free, free_before);
 }
 
 Test(domctl, domids_go_on_from_the_last_one)
@@ -315,16 +315,16 @@ Test(domctl, not_on_oneself)
 
 Test(domctl, destroy_gives_everything_back)
 {
-    uint64_t free_before = frame_free_count(NODE_ANY);
+    uint64_t free_before = frame_stats(NODE_ANY).free;
     domid_t domid;
 
     run(XEN_DOMCTL_destroydomain, create_with_vcpus()); /* pages of the domain table stay */
-    free_before = frame_free_count(NODE_ANY);
+    free_before = frame_stats(NODE_ANY).free;
     domid = create_with_vcpus();
 
     cr_assert_eq(run(XEN_DOMCTL_destroydomain, domid), 0);
 
-    cr_assert_eq(frame_free_count(NODE_ANY), free_before);
+    cr_assert_eq(frame_stats(NODE_ANY).free, free_before);
     cr_assert_eq(run(XEN_DOMCTL_pausedomain, domid), -XEN_ESRCH);
 }
 

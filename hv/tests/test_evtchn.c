@@ -336,7 +336,7 @@ Test(evtchn, dying_domain_closes_everything)
 
 Test(evtchn, destroyed_domain_gives_everything_back)
 {
-    uint64_t before = frame_free_count(NODE_ANY);
+    uint64_t before = frame_stats(NODE_ANY).free;
     struct domain *c = fake_domain_create(5, 2);
     uint32_t pa, pc;
 
@@ -345,7 +345,7 @@ Test(evtchn, destroyed_domain_gives_everything_back)
     fake_domain_destroy(c);
 
     cr_assert_null(domain_get(5));
-    cr_assert_eq(frame_free_count(NODE_ANY), before);
+    cr_assert_eq(frame_stats(NODE_ANY).free, before);
 }
 
 /* --- The hypercall ------------------------------------------------------------------------------- */

@@ -85,12 +85,12 @@ Test(frame, other_nodes_when_these_are_full)
     domain_update_nodes(d);
     while (!mfn_is_none(m = frame_alloc_guest(d, ORDER_2M, NODE_ANY))) {
         from_node[NODE(m)]++;
-        if (frame_free_count(1) != 0) {
+        if (frame_stats(1).free != 0) {
             cr_assert_eq(NODE(m), 1);
         }
     }
     cr_assert(from_node[0] == 8 && from_node[1] == 8 && from_node[2] == 8);
-    cr_assert_eq(frame_free_count(NODE_ANY), 0);
+    cr_assert_eq(frame_stats(NODE_ANY).free, 0);
 }
 
 Test(frame, of_equal_nodes_the_emptiest)
@@ -108,7 +108,7 @@ Test(frame, stale_memory_is_scrubbed_when_it_is_taken)
     mfn_t m;
 
     strcpy(contents, "secret");
-    cr_assert_eq(frame_dirty_count(), 0);
+    cr_assert_eq(frame_stats(NODE_ANY).dirty, 0);
     do {
         m = frame_alloc_hv(ORDER_2M, 1);
         cr_assert_not(mfn_is_none(m));
@@ -123,9 +123,9 @@ Test(frame, what_was_given_back_is_dirty_until_scrubbed)
 
     strcpy(contents, "secret");
     frame_put(m);
-    cr_assert_eq(frame_dirty_count(), 1);
+    cr_assert_eq(frame_stats(NODE_ANY).dirty, 1);
     cr_assert_gt(frame_scrub_some(0, 64), 0);
-    cr_assert_eq(frame_dirty_count(), 0);
+    cr_assert_eq(frame_stats(NODE_ANY).dirty, 0);
     cr_assert_eq(contents[0], 0);
 }
 
@@ -155,7 +155,7 @@ Test(frame, merged_again_after_all)
     }
     while (frame_scrub_some(2, 1024) != 0) {
     }
-    cr_assert_eq(frame_free_count(2), NODE_FRAMES);
+    cr_assert_eq(frame_stats(2).free, NODE_FRAMES);
     cr_assert_eq(NODE(frame_alloc_hv(ORDER_2M + 3, 2)), 2); /* 16 MiB in one piece */
 }
 

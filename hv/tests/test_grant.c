@@ -208,7 +208,7 @@ Test(grant, handles_end_at_the_limit_and_come_back)
 
 Test(grant, dead_granter_keeps_the_page_until_unmapped)
 {
-    uint64_t free_before = frame_free_count(NODE_ANY);
+    uint64_t free_before = frame_stats(NODE_ANY).free;
     struct domain *g = fake_domain_create(8, 1);
     struct gnttab_map_grant_ref op = {.host_addr = SCRATCH(0), .flags = GNTMAP_host_map, .dom = 8};
     uint64_t tables;
@@ -223,7 +223,7 @@ Test(grant, dead_granter_keeps_the_page_until_unmapped)
     cr_assert_eq(unmap(op.handle, SCRATCH(0)), GNTST_okay);
     cr_assert_null(domain_get(8));
     cr_assert_eq(b->p2m.table_frames, tables);
-    cr_assert_geq(frame_free_count(NODE_ANY) + 8, free_before, "only b's tables and handles remain");
+    cr_assert_geq(frame_stats(NODE_ANY).free + 8, free_before, "only b's tables and handles remain");
 }
 
 Test(grant, dead_mapper_lets_go)
@@ -398,6 +398,28 @@ Test(grant, table_grows_to_its_limit)
     a->grants->max_frames = 32;
     grant_to_b(16 * 512 - 1, GRANTED_GFN, 0);
     cr_assert_eq(map(16 * 512 - 1, SCRATCH(0), GNTMAP_host_map).status, GNTST_okay);
+}
+
+/* A status frame that there can never be made the table grow to its limit first. */
+Test(grant, status_frames_are_as_many_as_the_entries_need)
+{
+    uint32_t frames, max, status;
+    mfn_t m;
+
+    cr_assert_eq(grant_set_version(a, 2), 0);
+    cr_assert_eq(grant_get_frame(a, 2, true, &m), -XEN_EINVAL);
+    cr_assert_eq(grant_get_frame(a, 0x1000000, true, &m), -XEN_EINVAL);
+    grant_frame_counts(a, &frames, &max, &status);
+    cr_expect_eq(frames, 1);
+    cr_assert_eq(grant_get_frame(a, 1, true, &m), 0);
+    frame_put(m);
+    grant_frame_counts(a, &frames, &max, &status);
+    cr_expect_eq(frames, 9);
+    cr_expect_eq(status, 2);
+
+    cr_expect_eq(grant_status_frames(8), 1);
+    cr_expect_eq(grant_status_frames(9), 2);
+    cr_expect_eq(grant_status_frames(0), 0);
 }
 
 Test(grant, swap_changes_places)

@@ -31,7 +31,7 @@ static void setup(void)
 
 TestSuite(hvm_context, .init = setup);
 
-/* A context in memory, as hvm_context_load's get and hvm_context_save's put see it. */
+/* A context, and what of it the caller's memory gets and gives. */
 static uint8_t stream[32768];
 static size_t stream_size;
 
@@ -52,24 +52,25 @@ static void add_header(void)
     add(HVM_SAVE_CODE(HEADER), 0, &header, sizeof(header));
 }
 
-static int put(void *data, const void *bytes, size_t size)
+static int load_bytes(size_t size)
 {
-    (void)data;
-    memcpy(stream + stream_size, bytes, size);
-    stream_size += size;
-    return 0;
-}
-
-static int get(void *data, size_t offset, void *bytes, size_t size)
-{
-    (void)data;
-    memcpy(bytes, stream + offset, size);
-    return 0;
+    cr_assert_eq(guest_copy_out(control->vcpus[0], BUFFER, stream, sizeof(stream)), 0);
+    return hvm_context_load(d, control->vcpus[0], BUFFER, size);
 }
 
 static int load(void)
 {
-    return hvm_context_load(d, stream_size, get, NULL);
+    return load_bytes(stream_size);
+}
+
+static int save(void)
+{
+    uint32_t size = sizeof(stream);
+    int rc = hvm_context_save(d, control->vcpus[0], BUFFER, &size);
+
+    stream_size = size;
+    cr_assert_eq(guest_copy_in(control->vcpus[0], stream, BUFFER, sizeof(stream)), 0);
+    return rc;
 }
 
 /* The PVH start state as docs/misc/pvh.pandoc describes it. */
@@ -150,13 +151,11 @@ Test(hvm_context, save_then_load_gives_the_same_records)
     cr_assert_eq(v->arch.vmcb->event_inj, 0x680000b0eUL);
     vlapic_set_irq(v, 0x55, false);
 
-    stream_size = 0;
-    cr_assert_eq(hvm_context_save(d, put, NULL), 0);
+    cr_assert_eq(save(), 0);
     cr_assert_leq(stream_size, hvm_context_size(d));
     memcpy(first, stream, first_size = stream_size);
     cr_assert_eq(load(), 0);
-    stream_size = 0;
-    cr_assert_eq(hvm_context_save(d, put, NULL), 0);
+    cr_assert_eq(save(), 0);
 
     cr_assert_eq(stream_size, first_size);
     cr_assert_eq(memcmp(stream, first, first_size), 0);
@@ -280,7 +279,7 @@ Test(hvm_context, malformed_streams_are_refused)
     cr_assert_eq(load(), -XEN_EINVAL, "unknown");
     load_cpu(&cpu);
     for (size_t size = 0; size < stream_size; size++) {
-        cr_assert_eq(hvm_context_load(d, size, get, NULL), -XEN_EINVAL, "cut at %zu", size);
+        cr_assert_eq(load_bytes(size), -XEN_EINVAL, "cut at %zu", size);
     }
     stream[sizeof(struct hvm_save_descriptor) + sizeof(*header) + 4] = 0xff;
     stream[sizeof(struct hvm_save_descriptor) + sizeof(*header) + 7] = 0xff;
@@ -346,6 +345,11 @@ Test(hvm_context, domctl_sizes_and_errors)
     cr_assert_eq(domctl_sethvmcontext(caller, d, &whole), 0);
     op->size = 100;
     cr_assert_eq(domctl_gethvmcontext(caller, d, &whole), -XEN_ENOSPC);
+    cr_assert_eq(op->size, sizeof(struct hvm_save_descriptor) + sizeof(struct hvm_save_header), "what was written");
+    op->size = PAGE_SIZE;
+    set_xen_guest_handle(op->buffer, (uint8_t *)(FAKE_GUEST_PAGES * PAGE_SIZE));
+    cr_assert_eq(domctl_gethvmcontext(caller, d, &whole), -XEN_EFAULT);
+    cr_assert_eq(domctl_sethvmcontext(caller, d, &whole), -XEN_EFAULT);
 
     cr_assert_eq(domctl_gethvmcontext_partial(caller, d, &one), 0);
     cr_assert_eq(part->bufsz, sizeof(struct hvm_hw_mtrr));

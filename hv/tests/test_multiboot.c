@@ -68,8 +68,8 @@ Test(multiboot, mb1_command_line_modules_and_map)
     cr_assert_eq(boot_info.modules[0].start, 0x300000);
     cr_assert_str_eq(boot_info.modules[0].cmdline, "console=hvc0");
     cr_assert_str_eq(boot_info.modules[1].cmdline, "");
-    cr_assert_eq(boot_info.range_count, 2);
-    cr_assert_eq(boot_info.ranges[1].end, 0x800000);
+    cr_assert_eq(boot_info.map.count, 2);
+    cr_assert_eq(boot_info.map.ranges[1].end, 0x800000);
 }
 
 Test(multiboot, overlapping_ranges_become_disjoint_and_ram_gives_way)
@@ -84,9 +84,9 @@ Test(multiboot, overlapping_ranges_become_disjoint_and_ram_gives_way)
 
     multiboot_parse(MB1, INFO);
 
-    const struct boot_range *r = boot_info.ranges;
+    const struct boot_range *r = boot_info.map.ranges;
 
-    for (unsigned i = 1; i < boot_info.range_count; i++) {
+    for (unsigned i = 1; i < boot_info.map.count; i++) {
         cr_assert_geq(r[i].start, r[i - 1].end);
     }
     cr_assert_eq(r[0].start, 0x80000);
@@ -94,7 +94,7 @@ Test(multiboot, overlapping_ranges_become_disjoint_and_ram_gives_way)
 
     uint64_t ram = 0;
 
-    for (unsigned i = 0; i < boot_info.range_count; i++) {
+    for (unsigned i = 0; i < boot_info.map.count; i++) {
         cr_assert_lt(r[i].start, r[i].end);
         ram += r[i].type == 1 ? r[i].end - r[i].start : 0;
     }
@@ -127,7 +127,7 @@ Test(multiboot, mb2_tags)
 
     cr_assert_str_eq(boot_info.cmdline, "a=b c");
     cr_assert_str_eq(boot_info.modules[0].cmdline, "");
-    cr_assert_eq(boot_info.range_count, 1);
+    cr_assert_eq(boot_info.map.count, 1);
     cr_assert_eq(boot_info.rsdp, INFO + 96);
 }
 

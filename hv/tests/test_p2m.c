@@ -109,7 +109,7 @@ Test(p2m, teardown_stops_between_and_ends)
     uint64_t free_before, steps = 1;
     struct domain *d;
 
-    free_before = frame_free_count(NODE_ANY);
+    free_before = frame_stats(NODE_ANY).free;
     d = fake_domain_create(8, 1);
     for (uint64_t n = 1; n < 100; n++) { /* 300 tables that map nothing */
         cr_assert_eq(map_new(d, gfn(n << 27), ORDER_4K), 0);
@@ -123,7 +123,7 @@ Test(p2m, teardown_stops_between_and_ends)
     }
 
     cr_assert_null(domain_get(8));
-    cr_assert_eq(frame_free_count(NODE_ANY), free_before);
+    cr_assert_eq(frame_stats(NODE_ANY).free, free_before);
     cr_assert_gt(steps, 300 / 64 + 512 / 64);
 }
 

@@ -69,7 +69,7 @@ Test(sysctl, physinfo_tells_what_there_is)
     cr_assert_eq(info->cores_per_socket, 2);
     cr_assert_eq(info->nr_nodes, 1);
     cr_assert_eq(info->cpu_khz, 1000000);
-    cr_assert_eq(info->free_pages, frame_free_count(NODE_ANY));
+    cr_assert_eq(info->free_pages, frame_stats(NODE_ANY).free);
     cr_assert_eq(info->arch_capabilities, 0);
     cr_assert_eq(op->u.pad[127], 0);
 }
@@ -113,7 +113,7 @@ Test(sysctl, numa_distances)
 
     cr_assert_eq(op->u.numainfo.num_nodes, 1);
     cr_assert_eq(distance[0], 10);
-    cr_assert_eq(((const struct xen_sysctl_meminfo *)buffer)->memfree, frame_free_count(0) << PAGE_SHIFT);
+    cr_assert_eq(((const struct xen_sysctl_meminfo *)buffer)->memfree, frame_stats(0).free << PAGE_SHIFT);
 }
 
 Test(sysctl, domains_are_listed_from_the_first_asked)

@@ -343,12 +343,12 @@ Test(trace_size, that_does_not_fit_leaves_nothing)
     uint64_t before, m;
     uint32_t bytes, mask;
 
-    while (frame_free_count(NODE_ANY) > 600) {
+    while (frame_stats(NODE_ANY).free > 600) {
         frame_alloc_hv(ORDER_4K, NODE_ANY);
     }
-    before = frame_free_count(NODE_ANY);
+    before = frame_stats(NODE_ANY).free;
     cr_assert_eq(trace_set_size(512), -XEN_ENOMEM);
-    cr_assert_eq(frame_free_count(NODE_ANY), before);
+    cr_assert_eq(frame_stats(NODE_ANY).free, before);
     trace_get_info(&m, &bytes, &mask);
     cr_assert_eq(m, 0);
     cr_assert_eq(bytes, 0);

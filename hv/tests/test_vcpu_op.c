@@ -5,6 +5,7 @@
 #include <hv/time.h>
 
 #include <criterion/criterion.h>
+#include <xen/sched.h>
 
 #include "tests/host/fake.h"
 
@@ -130,4 +131,17 @@ Test(vcpu_op, runstate_was_entered_in_the_guests_time)
     cr_expect_eq(area->state_entry_time, entered + 1000 * NS_PER_S);
     cr_assert_eq(vcpu_op(b->vcpus[0], VCPUOP_get_runstate_info, 0, ARG), 0);
     cr_expect_eq(asked->state_entry_time, entered + 1000 * NS_PER_S);
+}
+
+/* It stayed, without a vCPU that could ever run again. */
+Test(vcpu_op, the_last_vcpu_that_goes_down_has_powered_off)
+{
+    for (unsigned i = b->max_vcpus - 1; i > 0; i--) {
+        cr_assert_eq(vcpu_op(b->vcpus[0], VCPUOP_down, i, 0), 0);
+    }
+    cr_expect_not(b->is_shutting_down);
+
+    cr_assert_eq(vcpu_op(b->vcpus[0], VCPUOP_down, 0, 0), 0);
+    cr_expect(b->is_shutting_down);
+    cr_expect_eq(b->shutdown_code, SHUTDOWN_poweroff);
 }

@@ -226,8 +226,8 @@ Test(vpci, msix_in_ram_or_in_the_hypervisor_s_registers_is_not_enabled)
     static const uint32_t bars[] = {0x300000, 0x301000, 0x302000};
     uint32_t *ram = fakes_ram(0x300000);
 
-    boot_info.ranges[0] = (struct boot_range){.start = 0x300000, .end = 0x301000, .type = 1};
-    boot_info.range_count = 1;
+    boot_info.map.ranges[0] = (struct boot_range){.start = 0x300000, .end = 0x301000, .type = 1};
+    boot_info.map.count = 1;
     machine_map_keep(0x301800, 0x800);
 
     for (unsigned i = 0; i < 2; i++) {
@@ -296,8 +296,8 @@ Test(vpci, msix_moved_about_takes_no_memory)
 
 Test(vpci, msix_table_does_not_grow_into_ram_when_the_device_lies_about_its_size)
 {
-    boot_info.ranges[0] = (struct boot_range){.start = 0x300000, .end = 0x301000, .type = 1};
-    boot_info.range_count = 1;
+    boot_info.map.ranges[0] = (struct boot_range){.start = 0x300000, .end = 0x301000, .type = 1};
+    boot_info.map.count = 1;
     enable_msix();
 
     pci_config_write(FAKE_BDF, MSIX + 2, 2, PCI_MSIX_ENABLE | 0); /* one entry; it said four */

@@ -301,7 +301,6 @@ static void parse_fadt(void)
     if (!fadt) {
         return;
     }
-    acpi_info.pm1a_evt_port = field32(fadt, 56);
     acpi_info.pm1a_cnt_port = field32(fadt, 64);
     acpi_info.pm1b_cnt_port = field32(fadt, 68);
     acpi_info.pm_timer_port = field32(fadt, 76);
@@ -361,7 +360,6 @@ static void find_root(uint64_t rsdp_paddr)
     if (!rsdp_ok(r)) {
         halt_with_message("acpi: the RSDP at 0x%lx is damaged", rsdp_paddr);
     }
-    acpi_info.rsdp = rsdp_paddr;
     if (r->revision >= 2 && r->xsdt != 0 && map_table(r->xsdt)) {
         acpi_info.root = r->xsdt;
         acpi_info.root_is_xsdt = true;

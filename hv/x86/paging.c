@@ -123,8 +123,8 @@ void paging_init(void)
     has_1g_pages = x86_cpuid(0x80000001, 0).edx >> 26 & 1;
     root = mfn_to_virt(m);
     paging_root = m.n << PAGE_SHIFT;
-    for (unsigned i = 0; i < boot_info.range_count; i++) {
-        const struct boot_range *range = &boot_info.ranges[i];
+    for (unsigned i = 0; i < boot_info.map.count; i++) {
+        const struct boot_range *range = &boot_info.map.ranges[i];
 
         if (range->type == E820_RAM) {
             map_ram(ROUND_UP(range->start, PAGE_SIZE), ROUND_DOWN(range->end, PAGE_SIZE));

@@ -74,8 +74,8 @@ void page_clear(void *page)
 /* A page of RAM below 640 KiB. 0 if firmware left none. */
 static uint64_t find_low_page(void)
 {
-    for (unsigned i = boot_info.range_count; i-- > 0;) {
-        const struct boot_range *range = &boot_info.ranges[i];
+    for (unsigned i = boot_info.map.count; i-- > 0;) {
+        const struct boot_range *range = &boot_info.map.ranges[i];
         uint64_t page = ROUND_DOWN(MIN(range->end, 0xa0000UL), PAGE_SIZE) - PAGE_SIZE;
 
         if (range->type == E820_RAM && range->end >= 2 * PAGE_SIZE && page >= range->start) {

@@ -12,7 +12,7 @@
 #define ACPI_MAX_ISO     32U
 
 struct acpi_info {
-    uint64_t rsdp, root; /* machine addresses; root is the XSDT or RSDT */
+    uint64_t root; /* machine address of the XSDT or RSDT */
     bool root_is_xsdt;
     uint64_t lapic_paddr;
     uint32_t apic_ids[MAX_CPUS]; /* usable CPUs, boot CPU first */
@@ -29,7 +29,7 @@ struct acpi_info {
     uint8_t mcfg_bus_start, mcfg_bus_end;
     uint32_t pm_timer_port;         /* 0: none */
     bool pm_timer_32bit;
-    uint32_t pm1a_cnt_port, pm1b_cnt_port, pm1a_evt_port;
+    uint32_t pm1a_cnt_port, pm1b_cnt_port;
     uint64_t hpet_paddr;            /* 0: none */
     struct {
         uint64_t start, end;

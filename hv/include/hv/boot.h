@@ -8,17 +8,28 @@
 
 #include <hv/types.h>
 
-#define BOOT_MAX_RANGES  128U
+#define BOOT_MAX_RANGES  256U
 #define BOOT_MAX_MODULES 8U
 
 #define LOW_END  (1UL << 20) /* below: what a PC's firmware and dom0 need */
 #define FOUR_GIB (1UL << 32)
-#define E820_RAM 1U
+
+#define E820_RAM    1U
+#define RANGE_TAKEN UINT32_MAX /* whatever the loader says of it: not for who asks the map */
 
 struct boot_range {
     uint64_t start, end; /* bytes, end exclusive */
-    uint32_t type;       /* E820: 1 RAM, 2 reserved, 3 ACPI, 4 NVS, 5 unusable */
+    uint32_t type;       /* E820: 1 RAM, 2 reserved, 3 ACPI, 4 NVS, 5 unusable; RANGE_TAKEN */
 };
+
+struct range_map {
+    struct boot_range ranges[BOOT_MAX_RANGES]; /* sorted, not overlapping */
+    unsigned count;
+};
+
+/* boot/range_map.c: adds [start, end). Where a type is there already, the stronger one is from now on: RANGE_TAKEN,
+ * then anything but RAM. Halts with a message when there are too many ranges. */
+void range_map_add(struct range_map *map, uint64_t start, uint64_t end, uint32_t type);
 
 struct boot_module {
     uint64_t start, end; /* bytes */
@@ -27,8 +38,7 @@ struct boot_module {
 
 struct boot_info {
     char cmdline[1024];
-    struct boot_range ranges[BOOT_MAX_RANGES]; /* sorted, not overlapping */
-    unsigned range_count;
+    struct range_map map; /* as the loader told it */
     struct boot_module modules[BOOT_MAX_MODULES];
     unsigned module_count;
     uint64_t rsdp;        /* machine address of the RSDP, 0 if unknown */

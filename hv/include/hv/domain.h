@@ -130,6 +130,8 @@ void domain_check_shutdown(struct domain *d);
 
 /* SCHEDOP_shutdown, triple faults and control: stops every vCPU and tells dom0 (VIRQ_DOM_EXC). */
 void domain_shutdown(struct domain *d, uint32_t reason);
+/* After a vCPU went down: when none is up any more, the domain has powered off. */
+void domain_check_down(struct domain *d);
 /* After a cancelled suspend. */
 void domain_resume(struct domain *d);
 /* A guest did what no guest may: one line in the log, shutdown with SHUTDOWN_crash. */

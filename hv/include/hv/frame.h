@@ -126,10 +126,12 @@ static inline void frame_put_any(mfn_t m) /* unless it is MFN_NONE */
     }
 }
 
-/* Free frames: all nodes or one. */
-uint64_t frame_free_count(unsigned node);
-uint64_t frame_total_count(unsigned node);
-uint64_t frame_dirty_count(void); /* of these, that wait for an idle CPU */
+/* The heap's frames, of one node or of all. */
+struct frame_stats {
+    uint64_t total, free;
+    uint64_t dirty; /* of these, that wait for an idle CPU */
+};
+struct frame_stats frame_stats(unsigned node);
 /* The nodes that have any, a bit for each. */
 uint32_t frame_nodes(void);
 

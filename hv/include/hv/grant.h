@@ -26,6 +26,12 @@ void grant_free_domain(struct domain *d);
  * XENMEM_add_to_physmap and acquire_resource. 0, -XEN_EINVAL or -XEN_ENOMEM. */
 int grant_get_frame(struct domain *d, uint64_t idx, bool is_status, mfn_t *frame);
 
+/* How many status frames so many shared frames need: 2 bytes for each entry of 16. */
+static inline uint32_t grant_status_frames(uint32_t frames)
+{
+    return (uint32_t)(ROUND_UP(frames * sizeof(grant_status_t), sizeof(union grant_entry_v2)) / sizeof(union grant_entry_v2));
+}
+
 /* Number of frames now, and the limit. */
 void grant_frame_counts(struct domain *d, uint32_t *frames, uint32_t *max_frames, uint32_t *status_frames);
 

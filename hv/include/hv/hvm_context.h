@@ -9,18 +9,19 @@
 #include <hv/types.h>
 
 struct domain;
+struct vcpu;
 
 /* Bytes that a save can take at most, the end record included. */
 size_t hvm_context_size(const struct domain *d);
 
-/* Writes all records in order through put, which returns 0 or a -XEN_E* that ends the save. */
-int hvm_context_save(struct domain *d, int (*put)(void *data, const void *bytes, size_t size), void *data);
+/* Writes all records in order to the caller's linear address, at most *size bytes; *size: how many were written.
+ * 0, -XEN_ENOSPC when they are more, -XEN_EFAULT, -XEN_ENOMEM. */
+int hvm_context_save(struct domain *d, struct vcpu *caller, uint64_t address, uint32_t *size);
 
 /* One record's body into buffer (a page): its length, or -XEN_ENOENT when there is no such record. */
 int hvm_context_save_one(struct domain *d, unsigned type, unsigned instance, void *buffer);
 
-/* Reads records through get (offset, bytes, size; 0 or -XEN_E*) up to the end record within size bytes: all are
- * checked before the first is applied. 0; -XEN_EINVAL for a malformed, unknown or misplaced record, or
- * one whose values the processor would refuse; -XEN_ENOMEM; what get returned. */
-int hvm_context_load(struct domain *d, size_t size,
-                     int (*get)(void *data, size_t offset, void *bytes, size_t size), void *data);
+/* Reads records from the caller's linear address up to the end record within size bytes: all are checked before the
+ * first is applied. 0; -XEN_EINVAL for a malformed, unknown or misplaced record, or one whose values the processor
+ * would refuse; -XEN_EFAULT, -XEN_ENOMEM. */
+int hvm_context_load(struct domain *d, struct vcpu *caller, uint64_t address, size_t size);

@@ -44,4 +44,3 @@ long sysctl_op(struct vcpu *v, uint64_t arg);
 long vm_assist_op(struct vcpu *v, unsigned cmd, unsigned type);
 long set_timer_op(struct vcpu *v, uint64_t deadline_ns);
 long multicall_op(struct vcpu *v, uint64_t calls, unsigned count);
-long dm_op(struct vcpu *v, domid_t domid, unsigned nr_bufs, uint64_t bufs);

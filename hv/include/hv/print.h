@@ -15,8 +15,8 @@ enum log_level {
     LOG_DEBUG,
 };
 
-/* Prints one message if `level` is at or above the level chosen with loglvl=. Formats: %d %u %x
- * %lx %s %c %p %llx with width, zero padding and '-'. A newline ends every message. */
+/* Prints one message if `level` is at or above the level chosen with loglvl=. Formats: %d %u %x %s %c,
+ * l, ll and z, with width and zero padding; %.*s. A newline ends every message. */
 void printk(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 
 #define pr_error(...) printk(LOG_ERROR, __VA_ARGS__)
