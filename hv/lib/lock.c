@@ -12,12 +12,10 @@
 
 static void rank_check(const struct spinlock *lock, bool may_equal)
 {
-    struct cpu *c = this_cpu();
+    uint32_t held = this_cpu()->held_ranks;
 
-    for (unsigned i = 0; IS_DEBUG && i < c->held_count && !panic_is_active(); i++) {
-        if (c->held_ranks[i] > lock->rank || (c->held_ranks[i] == lock->rank && !may_equal)) {
-            panic("lock: rank %u taken while holding rank %u", lock->rank, c->held_ranks[i]);
-        }
+    if (IS_DEBUG && held >> (lock->rank + may_equal) != 0 && !panic_is_active()) {
+        panic("lock: rank %u taken while holding rank %u", lock->rank, 31 - (unsigned)__builtin_clz(held));
     }
 }
 
@@ -25,41 +23,28 @@ static void rank_push(const struct spinlock *lock)
 {
     struct cpu *c = this_cpu();
 
-    if (!IS_DEBUG) {
-        return;
+    if (IS_DEBUG) {
+        c->held_pairs |= c->held_ranks & 1u << lock->rank;
+        c->held_ranks |= 1u << lock->rank;
     }
-    if (c->held_count == sizeof(c->held_ranks)) {
-        panic("lock: too many locks held");
-    }
-    c->held_ranks[c->held_count++] = lock->rank;
 }
 
 static void rank_pop(const struct spinlock *lock)
 {
     struct cpu *c = this_cpu();
 
-    if (!IS_DEBUG) {
-        return;
+    if (IS_DEBUG) {
+        lock_check_held(lock);
+        c->held_ranks &= ~(1u << lock->rank) | c->held_pairs;
+        c->held_pairs &= ~(1u << lock->rank);
     }
-    for (unsigned i = c->held_count; i-- > 0;) {
-        if (c->held_ranks[i] == lock->rank) {
-            c->held_ranks[i] = c->held_ranks[--c->held_count];
-            return;
-        }
-    }
-    panic("lock: rank %u released but not held", lock->rank);
 }
 
 void lock_check_held(const struct spinlock *lock)
 {
-    const struct cpu *c = this_cpu();
-
-    for (unsigned i = 0; i < c->held_count; i++) {
-        if (c->held_ranks[i] == lock->rank) {
-            return;
-        }
+    if (!(this_cpu()->held_ranks >> lock->rank & 1)) {
+        panic("lock: rank %u is not held here", lock->rank);
     }
-    panic("lock: rank %u is not held here", lock->rank);
 }
 
 bool spin_is_unfair;

@@ -122,8 +122,8 @@ static void check_door(const struct cpu *c)
 {
     const uint64_t *end = (const uint64_t *)((const char *)c + STACK_LOWEST);
 
-    for (unsigned i = 0; IS_DEBUG && i < c->held_count; i++) {
-        panic("door: a lock of rank %u is still held", c->held_ranks[i]);
+    if (IS_DEBUG && c->held_ranks != 0) {
+        panic("door: locks of ranks 0x%x are still held", c->held_ranks);
     }
     for (unsigned i = 0; IS_DEBUG && i < STACK_RESERVE / sizeof(*end); i++) {
         if (end[i] != 0) {

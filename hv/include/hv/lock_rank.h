@@ -26,3 +26,5 @@ enum lock_rank {
     LOCK_RANK_PCI,         /* PCI configuration address/data ports */
     LOCK_RANK_CONSOLE,     /* console ring and serial port: a leaf, taken under anything */
 };
+
+_Static_assert(LOCK_RANK_CONSOLE < 31, "what a CPU holds is a word with a bit for each");

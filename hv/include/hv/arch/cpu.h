@@ -41,8 +41,8 @@ struct cpu {
     uint64_t idle_ns;    /* time spent idle */
     uint64_t idle_since; /* and since when it is now, 0: it is not */
     struct svm_cpu *svm;          /* host save area, ASIDs: svm/svm.c */
-    uint8_t held_ranks[16];       /* debug builds: ranks of the locks held */
-    unsigned held_count;
+    uint32_t held_ranks;          /* debug builds: a bit for each rank of which a lock is held ... */
+    uint32_t held_pairs;          /* ... and of which two are */
     uint64_t nmi_count; /* NMIs that nobody sent */
     struct counters counters;
 };
