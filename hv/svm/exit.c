@@ -84,14 +84,15 @@ void svm_handle_exit(struct vcpu *v)
     this_cpu()->counters.exits[reason]++;
     trace(TRC_HVM_VMEXIT64, (uint32_t)vmcb->exit_code, (uint32_t)vmcb->rip, (uint32_t)(vmcb->rip >> 32));
 
+    if (likely(vmcb->exit_code == VMEXIT_VMMCALL)) { /* the switch is a chain of comparisons */
+        svm_exit_vmmcall(v);
+        return;
+    }
     switch (vmcb->exit_code) {
     case VMEXIT_INTR: /* taken in the window behind us */
     case VMEXIT_NMI:
     case VMEXIT_SMI:
     case VMEXIT_VINTR:
-        return;
-    case VMEXIT_VMMCALL:
-        svm_exit_vmmcall(v);
         return;
     case VMEXIT_HLT:
         svm_exit_hlt(v);

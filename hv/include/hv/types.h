@@ -91,8 +91,10 @@ static inline int64_t sign_extend(uint64_t value, unsigned size)
  * is not, so that what a guest chose is not read then, and leaves no trace in the caches. */
 static inline uint64_t index_nospec(uint64_t index, uint64_t count)
 {
-    __asm__("" : "+r"(index)); /* the compiler knows of the comparison as well */
-    return index & (uint64_t)((int64_t)~(index | (count - 1 - index)) >> 63);
+    uint64_t mask;
+
+    __asm__("cmp %2, %1; sbb %0, %0" : "=r"(mask) : "r"(index), "rme"(count) : "cc"); /* in C the comparison would be known */
+    return index & mask;
 }
 
 #define container_of(pointer, type, member)                                                        \
