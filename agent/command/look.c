@@ -214,10 +214,10 @@ int agent_read_task(struct agent *agent, const char *id, unsigned wait_ms,
         return err_set(err, ERR_NOT_FOUND, "no task \"%.64s\" is recorded", id);
     }
     pthread_mutex_lock(&agent->lock);
-    while ((job = agent_find_job_of_task(agent, wanted)) != NULL && wait_ms > 0 &&
-           !agent->is_waking &&
+    while (wait_ms > 0 && !agent->is_waking && agent_find_job_of_task(agent, wanted) != NULL &&
            pthread_cond_timedwait(&agent->task_ended, &agent->lock, &deadline) != ETIMEDOUT) {
     }
+    job = agent_find_job_of_task(agent, wanted); /* anew: it may be gone though the time ran out */
     if (job != NULL) {
         *task = job->task; /* with its progress, which the store does not have */
     } else {

@@ -523,3 +523,24 @@ Test(agent, creation_interrupted_too_often_leaves_no_record)
     }
     cr_expect_eq(fake_domain_count(), 0);
 }
+
+/* A client that has waited long enough and a job that ends come at the same instant: the job may be freed
+ * before the client's thread holds the lock again. */
+Test(agent, wait_that_runs_out_as_the_task_ends)
+{
+    create("web", true, WAIT_MS);
+    for (unsigned i = 0; i < 300; i++) {
+        struct command command = {.kind = i % 2 == 0 ? COMMAND_DOMAIN_PAUSE : COMMAND_DOMAIN_UNPAUSE,
+                                  .domain = "web",
+                                  .wait_ms = 1 + i / 2 % 12};
+        struct command_result result;
+        char id[37];
+
+        cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+        snprintf(id, sizeof(id), "%s", result.task.id);
+        cr_expect_str_eq(result.task.domain_name, "web");
+        command = (struct command){.kind = COMMAND_TASK_GET, .task_id = id, .wait_ms = WAIT_MS};
+        cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+        cr_assert(task_is_finished(&result.task));
+    }
+}
