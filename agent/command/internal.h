@@ -111,7 +111,6 @@ struct job_progress {
 int agent_job_progress(void *opaque, unsigned percent, const char *stage);
 
 /* The work itself: job_start.c, job_pause.c, job_stop.c. 0, JOB_PARK, or an error. */
-int job_create(struct agent *agent, struct domain_ctx *ctx, struct job *job, struct err *err);
 int job_start(struct agent *agent, struct domain_ctx *ctx, struct job *job, struct err *err);
 int job_pause(struct agent *agent, struct domain_ctx *ctx, struct job *job, struct err *err);
 int job_unpause(struct agent *agent, struct domain_ctx *ctx, struct job *job, struct err *err);

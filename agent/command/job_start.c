@@ -134,24 +134,3 @@ int job_start(struct agent *agent, struct domain_ctx *ctx, struct job *job, stru
     }
     return domain_bring_up(agent, ctx, job, &record, err);
 }
-
-/* Create and start is all or nothing: when the start fails there is no record either. */
-int job_create(struct agent *agent, struct domain_ctx *ctx, struct job *job, struct err *err)
-{
-    struct domain_record record;
-    struct err aside = {0};
-    int rc = job_start(agent, ctx, job, err);
-
-    if (rc == 0) {
-        return 0;
-    }
-    if (store_domain_get(agent->store, job->task.domain_uuid, &record, &aside) == 0 &&
-        record.state == DOMAIN_STOPPED) {
-        console_hub_forget(agent->hub, record.spec.uuid);
-        if (store_domain_delete(agent->store, record.spec.uuid, &aside) != 0) {
-            log_error("domain=%s its record cannot be removed: %s", record.spec.name,
-                      aside.message);
-        }
-    }
-    return rc;
-}

@@ -18,7 +18,7 @@ struct job_kind {
 };
 
 static const struct job_kind job_kinds[] = {
-    {"domain.create", job_create},     {"domain.start", job_start},
+    {"domain.create", job_start},      {"domain.start", job_start},
     {"domain.pause", job_pause},       {"domain.unpause", job_unpause},
     {"domain.shutdown", job_shutdown}, {"domain.reboot", job_reboot},
     {"domain.destroy", job_destroy},   {"domain.delete", job_delete},
@@ -231,11 +231,42 @@ int agent_set_state(struct agent *agent, struct domain_record *record, enum doma
     return rc;
 }
 
+/*
+ * The outcome becomes durable. Create and start is all or nothing: when it failed, wherever that was (it may not
+ * even have begun), its record goes with the same stroke.
+ */
+static int write_outcome(struct agent *agent, const struct task_record *task, bool *is_forgotten,
+                         struct err *err)
+{
+    struct domain_record record;
+    int rc = store_transaction_begin(agent->store, err);
+
+    *is_forgotten = false;
+    if (rc != 0) {
+        return rc;
+    }
+    if (task->state != TASK_SUCCEEDED && strcmp(task->kind, "domain.create") == 0 &&
+        store_domain_get(agent->store, task->domain_uuid, &record, err) == 0 &&
+        record.state == DOMAIN_STOPPED) {
+        rc = store_domain_delete(agent->store, task->domain_uuid, err);
+        *is_forgotten = rc == 0;
+    }
+    if (rc == 0) {
+        rc = store_task_finish(agent->store, task, err);
+    }
+    if (rc != 0) {
+        store_transaction_rollback(agent->store);
+        return rc;
+    }
+    return store_transaction_commit(agent->store, err);
+}
+
 /* Write down the outcome, then let the job go. Under the lock. */
 static void finish(struct agent *agent, struct job *job, int rc, const struct err *outcome)
 {
     struct task_record *task = &job->task;
     struct err err = {0};
+    bool is_forgotten;
 
     task->finish_time_ms = store_now_ms();
     if (rc == 0) {
@@ -250,15 +281,20 @@ static void finish(struct agent *agent, struct job *job, int rc, const struct er
     log_info("domain=%s task=%s %s: %s%s%s", task->domain_name, task->id, task->kind,
              task_state_name(task->state), rc != 0 ? ": " : "", rc != 0 ? outcome->message : "");
     do {
-        rc = store_task_finish(agent->store, task, &err);
+        rc = write_outcome(agent, task, &is_forgotten, &err);
     } while (is_to_rewrite(agent, rc, &err));
     agent->is_disk_full = agent->is_disk_full && rc != 0;
     if (rc != 0) {
         /* It stays unfinished in the store: the next start of the agent takes it up again. */
         log_error("task=%s its outcome cannot be written: %s", task->id, err.message);
-    } else if (task->seq % 64 == 0 &&
-               (store_task_prune(agent->store, TASKS_KEPT, &err) != 0 ||
-                store_event_prune(agent->store, EVENTS_KEPT, &err) != 0)) {
+    } else if (is_forgotten) {
+        pthread_mutex_unlock(&agent->lock); /* the hub may be waiting for xenstore */
+        console_hub_forget(agent->hub, task->domain_uuid);
+        pthread_mutex_lock(&agent->lock);
+    }
+    if (rc == 0 && task->seq % 64 == 0 &&
+        (store_task_prune(agent->store, TASKS_KEPT, &err) != 0 ||
+         store_event_prune(agent->store, EVENTS_KEPT, &err) != 0)) {
         log_warn("store: old records cannot be removed: %s", err.message);
     }
     remove_job(agent, job);

@@ -485,7 +485,11 @@ static bool is_known(const char *name)
     struct command command = {.kind = COMMAND_DOMAIN_GET, .domain = name};
     struct command_result result;
 
-    return command_run(agent, &command, &result, &err) == 0;
+    if (command_run(agent, &command, &result, &err) != 0) {
+        return false;
+    }
+    command_result_free(&result);
+    return true;
 }
 
 /* The agent does not fall for ever over a task that ends it, and nothing half made stays. */
@@ -543,4 +547,32 @@ Test(agent, wait_that_runs_out_as_the_task_ends)
         cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
         cr_assert(task_is_finished(&result.task));
     }
+}
+
+static void cancel(const char *id)
+{
+    struct command command = {.kind = COMMAND_TASK_CANCEL, .task_id = id};
+    struct command_result result;
+
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+}
+
+/* All workers are busy: the creation is cancelled while it waits for one. */
+Test(agent, creation_cancelled_before_it_began_leaves_nothing)
+{
+    struct task_record task;
+
+    fake_hold_builds(true);
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+
+        snprintf(name, sizeof(name), "d%d", i);
+        create(name, true, 0);
+        await(name, DOMAIN_STARTING);
+    }
+    task = create("web", true, 0);
+    cancel(task.id);
+    fake_hold_builds(false);
+    cr_expect_eq(outcome(task.id).state, TASK_CANCELLED);
+    cr_expect_eq(refused(COMMAND_DOMAIN_GET, "web"), -ERR_NOT_FOUND, "create is all or nothing");
 }
