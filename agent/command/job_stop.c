@@ -191,6 +191,9 @@ int job_destroy(struct agent *agent, struct domain_ctx *ctx, struct job *job, st
     struct domain_record record;
     int rc = store_domain_get(agent->store, job->task.domain_uuid, &record, err);
 
+    if (rc == -(int)ERR_NOT_FOUND) {
+        return 0; /* it was being created, and asking for its end has ended that */
+    }
     if (rc != 0) {
         return rc;
     }

@@ -576,3 +576,20 @@ Test(agent, creation_cancelled_before_it_began_leaves_nothing)
     cr_expect_eq(outcome(task.id).state, TASK_CANCELLED);
     cr_expect_eq(refused(COMMAND_DOMAIN_GET, "web"), -ERR_NOT_FOUND, "create is all or nothing");
 }
+
+/* A destroy that ends a creation has nothing more to do: there is no record any more. */
+Test(agent, destroy_of_what_is_being_created_succeeds)
+{
+    struct command command = {.kind = COMMAND_DOMAIN_DESTROY, .domain = "web"};
+    struct command_result result;
+    char id[37];
+
+    fake_hold_builds(true);
+    create("web", true, 0);
+    await("web", DOMAIN_STARTING);
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    snprintf(id, sizeof(id), "%s", result.task.id);
+    fake_hold_builds(false);
+    cr_expect_eq(outcome(id).state, TASK_SUCCEEDED, "%s", outcome(id).error.message);
+    cr_expect_eq(refused(COMMAND_DOMAIN_GET, "web"), -ERR_NOT_FOUND);
+}
