@@ -172,6 +172,10 @@ int job_reboot(struct agent *agent, struct domain_ctx *ctx, struct job *job, str
     if (record.state == DOMAIN_STARTING) {
         return job_start(agent, ctx, job, err); /* interrupted in its second half */
     }
+    if (record.state == DOMAIN_RUNNING && job->task.attempts > 1 &&
+        record.start_time_ms > job->task.start_time_ms) {
+        return 0; /* interrupted when the new instance ran already */
+    }
     if (record.state != DOMAIN_STOPPED) {
         rc = stop_guest(agent, ctx, job, &record, "reboot", &info, &is_gone, err);
         if (rc != 0) {

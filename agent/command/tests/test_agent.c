@@ -593,3 +593,70 @@ Test(agent, destroy_of_what_is_being_created_succeeds)
     cr_expect_eq(outcome(id).state, TASK_SUCCEEDED, "%s", outcome(id).error.message);
     cr_expect_eq(refused(COMMAND_DOMAIN_GET, "web"), -ERR_NOT_FOUND);
 }
+
+#define OLD_TASK "20000000-0000-4000-8000-00000000000a"
+
+/* With the agent stopped: its store, as the test wants it. */
+static struct store *open_its_store(struct domain_record *web)
+{
+    struct store *store;
+    char path[64];
+
+    snprintf(path, sizeof(path), "%s/state.db", folder);
+    cr_assert_eq(store_open(path, &store, &err), 0);
+    cr_assert_eq(store_domain_get(store, "web", web, &err), 0);
+    return store;
+}
+
+/* Leave a task of web's that was begun so often; what became of it is not written. */
+static void leave_begun(struct store *store, const struct domain_record *web, const char *id,
+                        const char *kind, int attempts)
+{
+    struct task_record task = {.create_time_ms = store_now_ms()};
+
+    snprintf(task.id, sizeof(task.id), "%s", id);
+    snprintf(task.kind, sizeof(task.kind), "%s", kind);
+    memcpy(task.domain_uuid, web->spec.uuid, sizeof(task.domain_uuid));
+    snprintf(task.domain_name, sizeof(task.domain_name), "web");
+    cr_assert_eq(store_task_insert(store, &task, &err), 0, "%s", err.message);
+    for (int i = 0; i < attempts; i++) {
+        cr_assert_eq(store_task_begin(store, &task, &err), 0);
+    }
+}
+
+/* Killed when the new instance ran and the outcome was not written yet. */
+Test(agent, reboot_that_was_done_is_not_done_twice)
+{
+    struct domain_record web;
+    struct store *store;
+
+    create("web", true, WAIT_MS);
+    agent_stop(agent);
+    store = open_its_store(&web);
+    leave_begun(store, &web, OLD_TASK, "domain.reboot", 1);
+    usleep(2000);
+    web.start_time_ms = store_now_ms(); /* of the new instance */
+    cr_assert_eq(store_domain_set_observed(store, &web, &err), 0);
+    store_close(store);
+    start_agent();
+    cr_expect_eq(outcome(OLD_TASK).state, TASK_SUCCEEDED);
+    cr_expect_eq(fake_build_count(), 1);
+    cr_expect_eq(look("web").domid, web.domid);
+}
+
+/* Killed before the guest was asked: the reboot is still to be done. */
+Test(agent, reboot_that_was_interrupted_is_done)
+{
+    struct domain_record web;
+    struct store *store;
+
+    create("web", true, WAIT_MS);
+    agent_stop(agent);
+    usleep(2000);
+    store = open_its_store(&web);
+    leave_begun(store, &web, OLD_TASK, "domain.reboot", 1);
+    store_close(store);
+    start_agent();
+    cr_expect_eq(outcome(OLD_TASK).state, TASK_SUCCEEDED);
+    cr_expect_eq(fake_build_count(), 2);
+}
