@@ -83,43 +83,59 @@ static void prepare_busy(struct agent *agent, const struct domain_record *record
     }
 }
 
+/* End a task that is not taken up again. */
+static int fail_task(struct agent *agent, struct task_record *task, const char *why, struct err *err)
+{
+    task->state = TASK_FAILED;
+    task->stage[0] = '\0';
+    task->finish_time_ms = store_now_ms();
+    err_set(&task->error, ERR_INTERNAL, "%s", why);
+    log_error("domain=%s task=%s %s: %s", task->domain_name, task->id, task->kind, why);
+    return store_task_finish(agent->store, task, err);
+}
+
 /*
  * A task that was interrupted too often, perhaps because it is what ends the agent. Its domain is left to
  * reconcile_idle(), but a creation promises that nothing is left when it fails.
  */
-static int give_up(struct agent *agent, struct task_record *task,
-                   const struct domain_record *record, struct err *err)
+static int give_up(struct agent *agent, struct task_record *task, struct err *err)
 {
+    struct domain_record record;
+    char why[80];
+    int found = store_domain_get(agent->store, task->domain_uuid, &record, err);
     int rc;
 
-    task->state = TASK_FAILED;
-    task->stage[0] = '\0';
-    task->finish_time_ms = store_now_ms();
-    err_set(&task->error, ERR_INTERNAL, "given up: the agent was interrupted %d times in it",
-            TASK_ATTEMPTS_MAX);
-    log_error("domain=%s task=%s %s: %s", task->domain_name, task->id, task->kind,
-              task->error.message);
-    rc = store_task_finish(agent->store, task, err);
-    if (rc == 0 && record != NULL && strcmp(task->kind, "domain.create") == 0) {
-        rc = agent_submit_internal(agent, "domain.delete", record, "its creation was given up", err);
+    if (found != 0 && found != -(int)ERR_NOT_FOUND) {
+        return found;
+    }
+    snprintf(why, sizeof(why), "given up: the agent was interrupted %d times in it",
+             TASK_ATTEMPTS_MAX);
+    rc = fail_task(agent, task, why, err);
+    if (rc == 0 && found == 0 && strcmp(task->kind, "domain.create") == 0) {
+        rc = agent_submit_internal(agent, "domain.delete", &record, "its creation was given up", err);
     }
     return rc;
 }
 
 static int take_up(struct agent *agent, struct task_record *task, struct err *err)
 {
-    struct domain_record record;
-    int rc;
+    bool is_overtaken;
+    int rc = store_task_is_overtaken(agent->store, task, &is_overtaken, err);
 
+    if (rc != 0) {
+        return rc;
+    }
+    if (is_overtaken) {
+        /* A domain's tasks are worked on one after the other, so it has ended, and what it did may have been
+         * undone on purpose since: an old destroy must not end what was started after it. */
+        return fail_task(agent, task, "it has ended, but what became of it could not be written down",
+                         err);
+    }
     if (task->attempts < TASK_ATTEMPTS_MAX) {
         log_info("domain=%s task=%s %s is taken up again", task->domain_name, task->id, task->kind);
         return agent_queue_job(agent, task, err);
     }
-    rc = store_domain_get(agent->store, task->domain_uuid, &record, err);
-    if (rc != 0 && rc != -(int)ERR_NOT_FOUND) {
-        return rc;
-    }
-    return give_up(agent, task, rc == 0 ? &record : NULL, err);
+    return give_up(agent, task, err);
 }
 
 /* Queue every unfinished task. */

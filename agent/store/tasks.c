@@ -255,6 +255,23 @@ int store_task_list_unfinished(struct store *store, struct task_record **tasks, 
                 " ORDER BY seq LIMIT :max_count", -1, tasks, count, err);
 }
 
+int store_task_is_overtaken(struct store *store, const struct task_record *task, bool *is_overtaken,
+                            struct err *err)
+{
+    sqlite3_stmt *stmt;
+    int rc = sql_prepare(store, "SELECT 1 FROM tasks WHERE domain_uuid = :uuid AND seq > :seq"
+                         " AND state <> 'pending' LIMIT 1", &stmt, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    sql_bind_text(stmt, ":uuid", task->domain_uuid);
+    sql_bind_int(stmt, ":seq", task->seq);
+    rc = sql_step(store, stmt, is_overtaken, err);
+    sql_end(store, stmt);
+    return rc;
+}
+
 int store_task_prune(struct store *store, size_t keep_count, struct err *err)
 {
     sqlite3_stmt *stmt;

@@ -69,6 +69,10 @@ int store_task_list(struct store *store, size_t max_count, struct task_record **
 int store_task_list_unfinished(struct store *store, struct task_record **tasks, size_t *count,
                                struct err *err);
 
+/** Whether a younger task of the same domain has been begun or has ended. */
+int store_task_is_overtaken(struct store *store, const struct task_record *task, bool *is_overtaken,
+                            struct err *err);
+
 /** Forget finished tasks beyond the newest keep_count. */
 int store_task_prune(struct store *store, size_t keep_count, struct err *err);
 

@@ -660,3 +660,23 @@ Test(agent, reboot_that_was_interrupted_is_done)
     cr_expect_eq(outcome(OLD_TASK).state, TASK_SUCCEEDED);
     cr_expect_eq(fake_build_count(), 2);
 }
+
+/* The outcome of a destroy could not be written; then the domain was started again, and runs. */
+Test(agent, task_older_than_one_that_ended_is_not_done_again)
+{
+    struct domain_record web;
+    struct task_record task;
+    struct store *store;
+
+    create("web", true, WAIT_MS);
+    task = change(COMMAND_DOMAIN_DESTROY, "web");
+    cr_expect_eq(change(COMMAND_DOMAIN_START, "web").state, TASK_SUCCEEDED);
+    agent_stop(agent);
+    store = open_its_store(&web);
+    cr_assert_eq(store_task_begin(store, &task, &err), 0, "under way again, as if never ended");
+    store_close(store);
+    start_agent();
+    cr_expect_eq(outcome(task.id).state, TASK_FAILED);
+    cr_expect_eq(look("web").state, DOMAIN_RUNNING);
+    cr_expect_eq(fake_domain_count(), 1, "the running guest is not ended by an old task");
+}
