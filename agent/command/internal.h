@@ -55,7 +55,7 @@ struct agent {
     pthread_cond_t stopping;    /* is_stopping */
     struct job *jobs;           /* all active jobs, oldest first */
     uint64_t job_serial;        /* rises whenever a job begins or ends */
-    bool is_disk_full;          /* jobs wait for space for the store, and that was logged */
+    bool is_store_stuck;        /* jobs wait until the store takes writes again, and that was logged */
     bool is_stopping;
     bool is_waking;
 
@@ -91,8 +91,8 @@ int agent_submit_internal(struct agent *agent, const char *kind, const struct do
 void agent_poke_jobs(struct agent *agent, const char *domain_uuid);
 
 /**
- * lifecycle_set_state() for jobs. While the disk of the state database is full it waits: what has been done
- * to a domain is written down before the job goes on. Without agent->lock.
+ * lifecycle_set_state() for jobs. While the disk of the state database is full, or another program holds it,
+ * it waits: what has been done to a domain is written down before the job goes on. Without agent->lock.
  */
 int agent_set_state(struct agent *agent, struct domain_record *record, enum domain_life to,
                     const char *reason, struct err *err);

@@ -10,7 +10,7 @@
 #include "util/log.h"
 #include "util/str.h"
 
-#define DISK_FULL_RETRY_S 1
+#define STORE_RETRY_S 1
 
 struct job_kind {
     const char *task_kind;
@@ -193,22 +193,22 @@ static void remove_job(struct agent *agent, struct job *job)
 }
 
 /*
- * After a write to the store: whether it failed for a full disk and is to be tried again. Waits a while
- * with the lock open, which is held otherwise.
+ * After a write to the store: whether it failed for a full disk or for another program that holds the database,
+ * and is to be tried again. Waits a while with the lock open, which is held otherwise.
  */
 static bool is_to_rewrite(struct agent *agent, int rc, const struct err *err)
 {
     struct timespec until;
 
-    if (rc != -(int)ERR_NO_SPACE || agent->is_stopping) {
+    if ((rc != -(int)ERR_NO_SPACE && rc != -(int)ERR_UNAVAILABLE) || agent->is_stopping) {
         return false;
     }
-    if (!agent->is_disk_full) {
+    if (!agent->is_store_stuck) {
         log_error("jobs wait: %s", err->message);
-        agent->is_disk_full = true;
+        agent->is_store_stuck = true;
     }
     clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += DISK_FULL_RETRY_S;
+    until.tv_sec += STORE_RETRY_S;
     pthread_cond_timedwait(&agent->stopping, &agent->lock, &until);
     return true;
 }
@@ -225,7 +225,7 @@ int agent_set_state(struct agent *agent, struct domain_record *record, enum doma
         rc = lifecycle_set_state(agent->store, record, to, why, err);
         pthread_mutex_lock(&agent->lock);
         is_again = is_to_rewrite(agent, rc, err);
-        agent->is_disk_full = agent->is_disk_full && rc != 0;
+        agent->is_store_stuck = agent->is_store_stuck && rc != 0;
         pthread_mutex_unlock(&agent->lock);
     } while (is_again);
     return rc;
@@ -283,7 +283,7 @@ static void finish(struct agent *agent, struct job *job, int rc, const struct er
     do {
         rc = write_outcome(agent, task, &is_forgotten, &err);
     } while (is_to_rewrite(agent, rc, &err));
-    agent->is_disk_full = agent->is_disk_full && rc != 0;
+    agent->is_store_stuck = agent->is_store_stuck && rc != 0;
     if (rc != 0) {
         /* It stays unfinished in the store: the next start of the agent takes it up again. */
         log_error("task=%s its outcome cannot be written: %s", task->id, err.message);

@@ -680,3 +680,28 @@ Test(agent, task_older_than_one_that_ended_is_not_done_again)
     cr_expect_eq(look("web").state, DOMAIN_RUNNING);
     cr_expect_eq(fake_domain_count(), 1, "the running guest is not ended by an old task");
 }
+
+/* A backup holds the state database for longer than SQLite waits. */
+Test(agent, job_waits_for_a_state_database_that_is_held)
+{
+    struct command command = {.kind = COMMAND_DOMAIN_START, .domain = "web"};
+    struct command_result result;
+    struct domain_record web;
+    struct task_record task;
+    struct store *store;
+
+    create("web", false, 0);
+    fake_hold_builds(true);
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    task = result.task;
+    await("web", DOMAIN_STARTING);
+    store = open_its_store(&web);
+    cr_assert_eq(store_transaction_begin(store, &err), 0);
+    fake_hold_builds(false);
+    usleep(5500000);
+    store_transaction_rollback(store);
+    store_close(store);
+    task = outcome(task.id);
+    cr_expect_eq(task.state, TASK_SUCCEEDED, "%s", task.error.message);
+    cr_expect_eq(look("web").state, DOMAIN_RUNNING);
+}
