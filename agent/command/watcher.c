@@ -106,6 +106,10 @@ static int compare(struct agent *agent, struct domain_record *record,
     if ((info->state & DOMAIN_STATE_SHUTDOWN) != 0) {
         return guest_stopped(agent, record, info->shutdown_reason, err);
     }
+    if (record->state == DOMAIN_STOPPING) {
+        /* The job that waited for it has failed in another way than by its time. */
+        return lifecycle_set_state(agent->store, record, DOMAIN_RUNNING, "it did not stop", err);
+    }
     if (record->state == DOMAIN_RUNNING && (info->state & DOMAIN_STATE_PAUSED) != 0) {
         return lifecycle_set_state(agent->store, record, DOMAIN_PAUSED, "by another program", err);
     }

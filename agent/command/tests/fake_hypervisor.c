@@ -48,6 +48,7 @@ static bool is_holding;
 static bool is_obedient = true;
 static enum err_code next_failure;
 static char next_failure_field[64];
+static enum err_code next_request_failure;
 
 static void signal_fd(int fd)
 {
@@ -111,6 +112,7 @@ void fake_reset(void)
     is_holding = false;
     is_obedient = true;
     next_failure = ERR_OK;
+    next_request_failure = ERR_OK;
 }
 
 void fake_hold_builds(bool hold)
@@ -126,6 +128,13 @@ void fake_fail_next_build(enum err_code code, const char *field)
     pthread_mutex_lock(&lock);
     next_failure = code;
     snprintf(next_failure_field, sizeof(next_failure_field), "%s", field);
+    pthread_mutex_unlock(&lock);
+}
+
+void fake_fail_next_request(enum err_code code)
+{
+    pthread_mutex_lock(&lock);
+    next_request_failure = code;
     pthread_mutex_unlock(&lock);
 }
 
@@ -364,6 +373,9 @@ static int fake_request_shutdown(struct domain_ctx *ctx, uint32_t domid, const c
     guest = by_domid(domid);
     if (guest == NULL) {
         rc = err_set(err, ERR_NOT_FOUND, "fake: no domain %u", domid);
+    } else if (next_request_failure != ERR_OK) {
+        rc = err_set(err, next_request_failure, "fake: as told");
+        next_request_failure = ERR_OK;
     } else if (is_obedient) {
         stop_guest(guest, strcmp(kind, "reboot") == 0 ? DOMAIN_SHUTDOWN_REBOOT
                                                       : DOMAIN_SHUTDOWN_POWEROFF);

@@ -25,6 +25,9 @@ void fake_hold_builds(bool hold);
 /** Let the next build fail with this code, naming field; ERR_OK to let it be. */
 void fake_fail_next_build(enum err_code code, const char *field);
 
+/** Let the next asking of a guest to stop fail with this code. */
+void fake_fail_next_request(enum err_code code);
+
 /** Let guests stop when they are asked to (the default), or not listen. */
 void fake_set_obedient(bool is_obedient);
 

@@ -705,3 +705,23 @@ Test(agent, job_waits_for_a_state_database_that_is_held)
     cr_expect_eq(task.state, TASK_SUCCEEDED, "%s", task.error.message);
     cr_expect_eq(look("web").state, DOMAIN_RUNNING);
 }
+
+/* Taken up after a restart, the shutdown finds that the guest cannot be asked. */
+Test(agent, shutdown_that_fails_does_not_leave_the_domain_stopping)
+{
+    struct domain_record web;
+    struct store *store;
+
+    create("web", true, WAIT_MS);
+    agent_stop(agent);
+    store = open_its_store(&web);
+    leave_begun(store, &web, OLD_TASK, "domain.shutdown", 1);
+    web.state = DOMAIN_STOPPING;
+    cr_assert_eq(store_domain_set_observed(store, &web, &err), 0);
+    store_close(store);
+    fake_fail_next_request(ERR_CONFLICT);
+    start_agent();
+    cr_expect_eq(outcome(OLD_TASK).state, TASK_FAILED);
+    await("web", DOMAIN_RUNNING);
+    cr_expect_eq(change(COMMAND_DOMAIN_SHUTDOWN, "web").state, TASK_SUCCEEDED);
+}
