@@ -152,7 +152,7 @@ static int get_domain(struct agent *agent, const char *key, struct domain_view *
         return rc;
     }
     rc = err_set(err, ERR_NOT_FOUND, "there is no domain \"%.64s\"", key);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = count; i-- > 0;) { /* ours, which lie behind the others, first: changes go to them */
         if (strcasecmp(views[i].record.spec.uuid, key) == 0 ||
             strcmp(views[i].record.spec.name, key) == 0) {
             memmove(views, &views[i], sizeof(*views));

@@ -725,3 +725,15 @@ Test(agent, shutdown_that_fails_does_not_leave_the_domain_stopping)
     await("web", DOMAIN_RUNNING);
     cr_expect_eq(change(COMMAND_DOMAIN_SHUTDOWN, "web").state, TASK_SUCCEEDED);
 }
+
+Test(agent, a_managed_domain_goes_before_a_foreign_one_of_its_name)
+{
+    struct command command = {.kind = COMMAND_DOMAIN_GET, .domain = "web"};
+    struct command_result result;
+
+    fake_add_foreign("11111111-2222-4333-8444-555555555555", "web");
+    create("web", false, 0);
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+    cr_expect(result.domain->is_managed, "what start and destroy would act on");
+    command_result_free(&result);
+}
