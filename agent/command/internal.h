@@ -24,6 +24,7 @@
 #define JOB_PARK         1 /* run(): not done; again when something about the domain changed */
 #define TASKS_KEPT       2000
 #define EVENTS_KEPT      20000
+#define PRUNE_EVERY      64
 #define TASK_ATTEMPTS_MAX 3
 
 enum job_phase {
@@ -55,6 +56,7 @@ struct agent {
     pthread_cond_t stopping;    /* is_stopping */
     struct job *jobs;           /* all active jobs, oldest first */
     uint64_t job_serial;        /* rises whenever a job begins or ends */
+    int64_t prune_seq;          /* when a task with this seq or a higher one ends, old ones are forgotten */
     bool is_store_stuck;        /* jobs wait until the store takes writes again, and that was logged */
     bool is_stopping;
     bool is_waking;

@@ -292,10 +292,12 @@ static void finish(struct agent *agent, struct job *job, int rc, const struct er
         console_hub_forget(agent->hub, task->domain_uuid);
         pthread_mutex_lock(&agent->lock);
     }
-    if (rc == 0 && task->seq % 64 == 0 &&
-        (store_task_prune(agent->store, TASKS_KEPT, &err) != 0 ||
-         store_event_prune(agent->store, EVENTS_KEPT, &err) != 0)) {
-        log_warn("store: old records cannot be removed: %s", err.message);
+    if (rc == 0 && task->seq >= agent->prune_seq) {
+        agent->prune_seq = task->seq + PRUNE_EVERY;
+        if (store_task_prune(agent->store, TASKS_KEPT, &err) != 0 ||
+            store_event_prune(agent->store, EVENTS_KEPT, &err) != 0) {
+            log_warn("store: old records cannot be removed: %s", err.message);
+        }
     }
     remove_job(agent, job);
 }

@@ -737,3 +737,33 @@ Test(agent, a_managed_domain_goes_before_a_foreign_one_of_its_name)
     cr_expect(result.domain->is_managed, "what start and destroy would act on");
     command_result_free(&result);
 }
+
+/* Every second task is a creation, which needs no work. */
+Test(agent, old_tasks_are_forgotten)
+{
+    struct command command = {.kind = COMMAND_TASK_LIST, .max_count = 10000};
+    struct command_result result;
+    struct domain_record web;
+    struct store *store;
+
+    create("web", false, 0);
+    agent_stop(agent);
+    store = open_its_store(&web);
+    cr_assert_eq(store_transaction_begin(store, &err), 0);
+    for (int i = 0; i < 2200; i++) {
+        struct task_record task = {.state = TASK_SUCCEEDED};
+
+        snprintf(task.id, sizeof(task.id), "%d", i);
+        cr_assert_eq(store_task_insert(store, &task, &err), 0);
+    }
+    cr_assert_eq(store_transaction_commit(store, &err), 0);
+    store_close(store);
+    start_agent();
+    for (int i = 0; i < 70; i++) {
+        create("other", false, 0); /* 2202, 2204 and so on */
+        change(COMMAND_DOMAIN_DELETE, "other");
+    }
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0);
+    cr_expect_leq(result.tasks.count, 2000 + 64);
+    command_result_free(&result);
+}
