@@ -68,7 +68,8 @@ struct agent {
     unsigned worker_count; /* running ones */
     pthread_t watcher;
     bool has_watcher;
-    int watcher_fd; /* eventfd: count the deadlines of parked jobs again, or stop */
+    bool is_look_due; /* something happened to a domain while its job, which has ended, did not look */
+    int watcher_fd; /* eventfd: is_look_due, count the deadlines of parked jobs again, or stop */
 };
 
 /* jobs.c */

@@ -299,6 +299,10 @@ static void finish(struct agent *agent, struct job *job, int rc, const struct er
             log_warn("store: old records cannot be removed: %s", err.message);
         }
     }
+    if (job->was_poked) {
+        agent->is_look_due = true;
+        agent_poke_watcher(agent);
+    }
     remove_job(agent, job);
 }
 

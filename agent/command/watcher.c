@@ -286,7 +286,7 @@ void *agent_watcher(void *opaque)
             timeout_ms = RETRY_MS;
         }
         ready = poll(fds, 2, timeout_ms);
-        /* Woken through watcher_fd there are only deadlines to count anew. */
+        /* Woken through watcher_fd there may be only deadlines to count anew. */
         is_look_due = ready == 0 || fds[1].revents != 0;
         if (ready > 0 && fds[0].revents != 0) {
             ssize_t got = read(agent->watcher_fd, &ignored, sizeof(ignored));
@@ -295,6 +295,8 @@ void *agent_watcher(void *opaque)
         }
         pthread_mutex_lock(&agent->lock);
         is_stopping = agent->is_stopping;
+        is_look_due = is_look_due || agent->is_look_due;
+        agent->is_look_due = false;
         pthread_mutex_unlock(&agent->lock);
     }
     close_events(&watch);

@@ -45,6 +45,7 @@ static uint32_t next_domid = 1;
 static size_t builds;
 static size_t handles;
 static bool is_holding;
+static bool is_holding_unpauses;
 static bool is_obedient = true;
 static enum err_code next_failure;
 static char next_failure_field[64];
@@ -110,6 +111,7 @@ void fake_reset(void)
     memset(guests, 0, sizeof(guests));
     builds = 0;
     is_holding = false;
+    is_holding_unpauses = false;
     is_obedient = true;
     next_failure = ERR_OK;
     next_request_failure = ERR_OK;
@@ -119,6 +121,14 @@ void fake_hold_builds(bool hold)
 {
     pthread_mutex_lock(&lock);
     is_holding = hold;
+    pthread_cond_broadcast(&builds_go_on);
+    pthread_mutex_unlock(&lock);
+}
+
+void fake_hold_unpauses(bool hold)
+{
+    pthread_mutex_lock(&lock);
+    is_holding_unpauses = hold;
     pthread_cond_broadcast(&builds_go_on);
     pthread_mutex_unlock(&lock);
 }
@@ -334,6 +344,11 @@ static int fake_pause(struct domain_ctx *ctx, uint32_t domid, struct err *err)
 static int fake_unpause(struct domain_ctx *ctx, uint32_t domid, struct err *err)
 {
     (void)ctx;
+    pthread_mutex_lock(&lock);
+    while (is_holding_unpauses) {
+        pthread_cond_wait(&builds_go_on, &lock);
+    }
+    pthread_mutex_unlock(&lock);
     return change(domid, DOMAIN_STATE_PAUSED, DOMAIN_STATE_BLOCKED, err);
 }
 

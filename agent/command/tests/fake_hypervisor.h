@@ -22,6 +22,9 @@ void fake_reset(void);
 /** Let builds wait in their middle (true) or go on (false). */
 void fake_hold_builds(bool hold);
 
+/** Likewise unpausing. */
+void fake_hold_unpauses(bool hold);
+
 /** Let the next build fail with this code, naming field; ERR_OK to let it be. */
 void fake_fail_next_build(enum err_code code, const char *field);
 

@@ -767,3 +767,25 @@ Test(agent, old_tasks_are_forgotten)
     cr_expect_leq(result.tasks.count, 2000 + 64);
     command_result_free(&result);
 }
+
+/* The watcher saw it stop while the start was under way, and left it to the job, which did not look. */
+Test(agent, guest_that_stops_during_its_start_is_cleaned_up_at_once)
+{
+    struct task_record task;
+    int i;
+
+    fake_hold_unpauses(true);
+    task = create("web", true, 0);
+    while (fake_domain_count() == 0) {
+        usleep(1000);
+    }
+    usleep(100000);
+    fake_guest_stops("web", DOMAIN_SHUTDOWN_POWEROFF);
+    usleep(300000);
+    fake_hold_unpauses(false);
+    cr_expect_eq(outcome(task.id).state, TASK_SUCCEEDED);
+    for (i = 0; i < 600 && look("web").state != DOMAIN_STOPPED; i++) {
+        usleep(5000);
+    }
+    cr_expect_lt(i, 600, "not only when the watcher looks by itself, every ten seconds");
+}
