@@ -17,6 +17,25 @@ int cli_usage(const struct cli_command *command, struct err *err, const char *pr
                          problem, command->name, command->arguments, command->name);
 }
 
+int cli_report(int rc, const struct err *err)
+{
+    if (rc == 0) {
+        return CLI_OK;
+    }
+    if (strcmp(err->field, "usage") == 0) {
+        fprintf(stderr, "nether: %s\n", err->message);
+        return CLI_USAGE;
+    }
+    if (err->field[0] != '\0' && strstr(err->message, err->field) == NULL) {
+        fprintf(stderr, "nether: %s (%s)\n", err->message, err->field);
+    } else {
+        fprintf(stderr, "nether: %s\n", err->message);
+    }
+    return err->code == ERR_UNAVAILABLE && strstr(err->message, "cannot reach") != NULL
+               ? CLI_UNREACHABLE
+               : CLI_FAILED;
+}
+
 char *cli_domain_path(struct cli *cli, const char *name, const char *suffix)
 {
     char *segment = client_escape(cli->client, name);

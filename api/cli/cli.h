@@ -51,6 +51,9 @@ int cli_tasks(struct cli *, const struct cli_command *, int, char **, struct err
 /** ERR_INVALID for a command line that makes no sense; its text tells the usage. */
 int cli_usage(const struct cli_command *command, struct err *err, const char *problem);
 
+/** Say on stderr what went wrong; returns the exit status. */
+int cli_report(int rc, const struct err *err);
+
 /** "/v1/domains/NAME" + suffix. The caller frees it; NULL: no memory. */
 char *cli_domain_path(struct cli *cli, const char *name, const char *suffix);
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct viewer {
     char *path;
     int end_fds[2]; /* a byte is written for output, and the write end closed at its end */
     atomic_bool is_leaving;
+    int write_error; /* errno of an output that could not be shown */
     struct err err;
     int rc;
 };
@@ -49,8 +51,11 @@ static bool show(void *opaque, const void *data, size_t size_bytes)
 {
     struct viewer *viewer = opaque;
 
-    return write_all(STDOUT_FILENO, data, size_bytes) && write_all(viewer->end_fds[1], "o", 1) &&
-           !atomic_load(&viewer->is_leaving);
+    if (!write_all(STDOUT_FILENO, data, size_bytes)) {
+        viewer->write_error = errno;
+        return false;
+    }
+    return write_all(viewer->end_fds[1], "o", 1) && !atomic_load(&viewer->is_leaving);
 }
 
 static void *view(void *opaque)
@@ -58,6 +63,9 @@ static void *view(void *opaque)
     struct viewer *viewer = opaque;
 
     viewer->rc = client_stream(viewer->client, viewer->path, show, viewer, &viewer->err);
+    if (viewer->write_error != 0) {
+        viewer->rc = err_set_errno(&viewer->err, viewer->write_error, "the output cannot be written");
+    }
     close(viewer->end_fds[1]);
     return NULL;
 }
@@ -87,9 +95,9 @@ static int send_input(struct cli *cli, const char *path, const char *data, size_
     return rc;
 }
 
-/* Carry input until Ctrl-], the end of the output, or silence after the end of a piped input. */
+/* Carry input until Ctrl-], the end of the output (*has_ended), or silence after the end of a piped input. */
 static int carry_input(struct cli *cli, const char *path, const struct viewer *viewer,
-                       bool is_terminal, struct err *err)
+                       bool is_terminal, bool *has_ended, struct err *err)
 {
     struct pollfd fds[2] = {{.fd = STDIN_FILENO, .events = POLLIN},
                             {.fd = viewer->end_fds[0], .events = POLLIN}};
@@ -97,6 +105,7 @@ static int carry_input(struct cli *cli, const char *path, const struct viewer *v
     ssize_t got;
     int rc = 0;
 
+    *has_ended = false;
     while (rc == 0) {
         int ready = poll(fds, 2, fds[0].fd < 0 ? SILENCE_MS : -1);
 
@@ -107,6 +116,7 @@ static int carry_input(struct cli *cli, const char *path, const struct viewer *v
             continue; /* a signal */
         }
         if (fds[1].revents != 0 && read(viewer->end_fds[0], bytes, sizeof(bytes)) <= 0) {
+            *has_ended = true;
             return 0;
         }
         if (fds[0].fd < 0 || fds[0].revents == 0) {
@@ -136,8 +146,10 @@ static int attach(struct cli *cli, const char *name, struct err *err)
     bool is_terminal = tcgetattr(STDIN_FILENO, &saved) == 0;
     char *path = cli_domain_path(cli, name, "/console");
     pthread_t thread;
+    bool has_ended;
     int rc;
 
+    signal(SIGPIPE, SIG_IGN); /* it would end us with the terminal raw */
     viewer.path = cli_domain_path(cli, name, "/console?follow=1&tail=2048");
     if (path == NULL || viewer.path == NULL || pipe(viewer.end_fds) != 0) {
         rc = err_set(err, ERR_NO_MEMORY, "no memory for a console");
@@ -157,7 +169,7 @@ static int attach(struct cli *cli, const char *name, struct err *err)
         cfmakeraw(&raw);
         tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     }
-    rc = carry_input(cli, path, &viewer, is_terminal, err);
+    rc = carry_input(cli, path, &viewer, is_terminal, &has_ended, err);
     if (is_terminal) {
         tcsetattr(STDIN_FILENO, TCSANOW, &saved);
         fputc('\n', stderr);
@@ -166,9 +178,10 @@ static int attach(struct cli *cli, const char *name, struct err *err)
     atomic_store(&viewer.is_leaving, true);
     /* The viewer may wait for output that never comes; a silent stream holds it. It ends with the
      * process. What it left in err counts only if it has ended by itself. */
-    if (pthread_tryjoin_np(thread, NULL) != 0) {
-        _exit(rc == 0 ? CLI_OK : CLI_FAILED);
+    if (!has_ended) {
+        _exit(cli_report(rc, err));
     }
+    pthread_join(thread, NULL);
     if (rc == 0 && viewer.rc != 0) {
         *err = viewer.err;
         rc = viewer.rc;

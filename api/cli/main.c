@@ -133,25 +133,6 @@ static int take_global_options(struct cli *cli, int argc, char **argv)
     return left;
 }
 
-static int exit_status(int rc, const struct err *err)
-{
-    if (rc == 0) {
-        return CLI_OK;
-    }
-    if (strcmp(err->field, "usage") == 0) {
-        fprintf(stderr, "nether: %s\n", err->message);
-        return CLI_USAGE;
-    }
-    if (err->field[0] != '\0' && strstr(err->message, err->field) == NULL) {
-        fprintf(stderr, "nether: %s (%s)\n", err->message, err->field);
-    } else {
-        fprintf(stderr, "nether: %s\n", err->message);
-    }
-    return err->code == ERR_UNAVAILABLE && strstr(err->message, "cannot reach") != NULL
-               ? CLI_UNREACHABLE
-               : CLI_FAILED;
-}
-
 int main(int argc, char **argv)
 {
     struct cli cli = {.options = {.socket = getenv("NETHER_SOCKET"), .host = getenv("NETHER_HOST")}};
@@ -192,5 +173,5 @@ int main(int argc, char **argv)
     }
     client_close(cli.client);
     curl_global_cleanup();
-    return exit_status(rc, &err);
+    return cli_report(rc, &err);
 }

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The program nether as it is run: exit statuses, what it says on stderr, what it leaves a terminal in. The
+ * agent behind it has the in-memory stand-in for the hypervisor.
+ */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "command/agent.h"
+#include "command/command.h"
+#include "fake_hypervisor.h"
+#include "rest/server.h"
+
+static char folder[] = "/tmp/nether-cli-XXXXXX";
+static char socket_path[64];
+static struct agent *agent;
+static struct rest_server *server;
+static struct err err;
+
+/* How a run ended. */
+struct ending {
+    int status; /* of waitpid() */
+    char text[4096]; /* stderr */
+};
+
+static void set_up(void)
+{
+    struct agent_options agent_options = {.ops = &fake_hypervisor_ops, .state_folder = folder};
+    struct rest_options rest_options = {.socket_path = socket_path};
+
+    signal(SIGPIPE, SIG_IGN);
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(socket_path, sizeof(socket_path), "%s/api.sock", folder);
+    fake_reset();
+    cr_assert_eq(agent_start(&agent_options, &agent, &err), 0, "%s", err.message);
+    rest_options.agent = agent;
+    cr_assert_eq(rest_server_start(&rest_options, &server, &err), 0, "%s", err.message);
+}
+
+static void tear_down(void)
+{
+    char command[128];
+
+    agent_wake_waiters(agent);
+    rest_server_stop(server);
+    agent_stop(agent);
+    snprintf(command, sizeof(command), "rm -rf %s", folder);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(nether, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static void create(const char *name, bool start)
+{
+    struct domain_spec spec = {.memory_bytes = 64 << 20, .vcpus = 1, .kernel = "/boot/vmlinuz"};
+    struct command command = {.kind = COMMAND_DOMAIN_CREATE, .wait_ms = 20000};
+    struct command_result result;
+
+    snprintf(spec.name, sizeof(spec.name), "%s", name);
+    command.create.spec = &spec;
+    command.create.start = start;
+    cr_assert_eq(command_run(agent, &command, &result, &err), 0, "%s", err.message);
+}
+
+/* Start nether with these words and file descriptors; takes in and out over. Its stderr is *text_fd. */
+static pid_t start(const char *const words[], int in, int out, int *text_fd)
+{
+    const char *argv[12] = {NETHER_PATH, "--socket", socket_path};
+    int fds[2];
+    pid_t pid;
+
+    for (size_t i = 0; words[i] != NULL && i < 8; i++) {
+        argv[3 + i] = words[i];
+    }
+    cr_assert(in >= 0 && out >= 0);
+    cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+    pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+        dup2(in, STDIN_FILENO);
+        dup2(out, STDOUT_FILENO);
+        dup2(fds[1], STDERR_FILENO);
+        signal(SIGPIPE, SIG_DFL);
+        execv(argv[0], (char *const *)argv);
+        _exit(126);
+    }
+    close(in);
+    close(out);
+    close(fds[1]);
+    *text_fd = fds[0];
+    return pid;
+}
+
+static struct ending end_of(pid_t pid, int text_fd)
+{
+    struct ending ending = {0};
+    size_t used = 0;
+    ssize_t got;
+
+    while ((got = read(text_fd, ending.text + used, sizeof(ending.text) - 1 - used)) > 0) {
+        used += (size_t)got;
+    }
+    close(text_fd);
+    cr_assert_eq(waitpid(pid, &ending.status, 0), pid);
+    return ending;
+}
+
+static struct ending run(const char *const words[], const char *in, const char *out)
+{
+    int text_fd;
+    pid_t pid = start(words, open(in, O_RDONLY | O_CLOEXEC), open(out, O_WRONLY | O_CLOEXEC),
+                      &text_fd);
+
+    return end_of(pid, text_fd);
+}
+
+static void expect_failure(const struct ending *ending, const char *reason)
+{
+    cr_expect(WIFEXITED(ending->status) && WEXITSTATUS(ending->status) == 1, "status %#x",
+              ending->status);
+    cr_expect_not_null(strstr(ending->text, reason), "stderr: \"%s\"", ending->text);
+}
+
+Test(nether, console_that_ends_by_itself_tells_why)
+{
+    const char *const words[] = {"console", "none", NULL};
+
+    for (int i = 0; i < 20; i++) {
+        struct ending ending = run(words, "/dev/null", "/dev/null");
+
+        expect_failure(&ending, "no domain \"none\"");
+    }
+}
+
+Test(nether, console_input_that_is_refused_tells_why)
+{
+    const char *const words[] = {"console", "web", NULL};
+    struct ending ending;
+    int text_fd;
+    int in[2];
+    pid_t pid;
+
+    create("web", false);
+    cr_assert_eq(pipe2(in, O_CLOEXEC), 0);
+    cr_assert_eq(write(in[1], "root\n", 5), 5);
+    pid = start(words, in[0], open("/dev/null", O_WRONLY | O_CLOEXEC), &text_fd);
+    ending = end_of(pid, text_fd);
+    close(in[1]);
+    expect_failure(&ending, "does not run");
+}
+
+/* nether console web | head -1, typed into a terminal. */
+Test(nether, console_whose_output_is_closed_leaves_the_terminal_as_it_was)
+{
+    const char *const words[] = {"console", "web", NULL};
+    struct termios before, after;
+    struct ending ending;
+    int terminal, keyboard;
+    int out[2];
+    int text_fd;
+    pid_t pid;
+
+    create("web", true);
+    cr_assert_eq(openpty(&keyboard, &terminal, NULL, NULL, NULL), 0);
+    cr_assert_eq(tcgetattr(terminal, &before), 0);
+    cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
+    pid = start(words, dup(terminal), out[1], &text_fd);
+    do {
+        usleep(1000);
+        cr_assert_eq(tcgetattr(terminal, &after), 0);
+    } while (after.c_lflag == before.c_lflag); /* raw: it is attached */
+    close(out[0]);
+    fake_guest_says("web", "hello\n");
+    ending = end_of(pid, text_fd);
+    cr_expect(WIFEXITED(ending.status), "status %#x", ending.status);
+    cr_assert_eq(tcgetattr(terminal, &after), 0);
+    cr_expect_eq(after.c_lflag, before.c_lflag, "it is raw still");
+    close(terminal);
+    close(keyboard);
+}
