@@ -200,7 +200,7 @@ free_paths:
 static bool print_bytes(void *opaque, const void *data, size_t size_bytes)
 {
     (void)opaque;
-    return write_all(STDOUT_FILENO, data, size_bytes);
+    return fwrite(data, 1, size_bytes, stdout) == size_bytes;
 }
 
 int cli_console(struct cli *cli, const struct cli_command *command, int argc, char **argv,

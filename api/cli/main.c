@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* nether: the command line of a Nether host, over its REST API. */
 #include <curl/curl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,7 @@ static int take_global_options(struct cli *cli, int argc, char **argv)
     return left;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     struct cli cli = {.options = {.socket = getenv("NETHER_SOCKET"), .host = getenv("NETHER_HOST")}};
     const struct cli_command *command;
@@ -174,4 +175,17 @@ int main(int argc, char **argv)
     client_close(cli.client);
     curl_global_cleanup();
     return cli_report(rc, &err);
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc, argv);
+
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_OK) {
+        fprintf(stderr, "nether: the output cannot be written%s%s\n", errno != 0 ? ": " : "",
+                errno != 0 ? strerror(errno) : "");
+        status = CLI_FAILED;
+    }
+    return status;
 }

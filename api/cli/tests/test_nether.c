@@ -186,3 +186,21 @@ Test(nether, console_whose_output_is_closed_leaves_the_terminal_as_it_was)
     close(terminal);
     close(keyboard);
 }
+
+Test(nether, output_that_cannot_be_written_is_a_failure)
+{
+    static const char *const words[][3] = {
+        {"list", NULL}, {"info", NULL}, {"--json", "list", NULL}, {"dmesg", NULL},
+        {"console", "web", "--log"}, {"--help", NULL}};
+
+    create("web", true);
+    fake_guest_says("web", "hello\n");
+    usleep(100000);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *const line[] = {words[i][0], words[i][1], words[i][1] != NULL ? words[i][2] : NULL,
+                                    NULL};
+        struct ending ending = run(line, "/dev/null", "/dev/full");
+
+        expect_failure(&ending, "No space left");
+    }
+}
