@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json/field.h"
 #include "util/str.h"
 
 /* What an option sets in the config. */
@@ -55,7 +56,12 @@ static json_t *parse_words(const char *option, const char *text, const char *con
             object = NULL;
             break;
         }
-        json_object_set_new(object, word, json_string(value));
+        if (json_object_set_new(object, word, json_string(value)) != 0) {
+            err_set(err, ERR_INVALID, "%s: the text is not UTF-8", option);
+            json_decref(object);
+            object = NULL;
+            break;
+        }
     }
     free(copy);
     return object;
@@ -90,7 +96,8 @@ static json_t *parse_value(const struct config_option *option, const char *text,
              i++) {
             action[used++] = (char)toupper((unsigned char)text[i]);
         }
-        return json_string(action);
+        text = action;
+        break;
     case DISK:
         return parse_words(option->option, text, disk_keys, "ro", "readonly", err);
     case NIC:
@@ -103,6 +110,24 @@ static json_t *parse_value(const struct config_option *option, const char *text,
     return value;
 }
 
+/* A file may have it in proto's spelling, "memory_bytes": the server would take that for a repetition. */
+static void drop_other_spelling(json_t *config, const char *member)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+
+    json_object_foreach_safe(config, next, name, value)
+    {
+        char json_name[64];
+
+        field_json_name(name, json_name, sizeof(json_name));
+        if (strcmp(name, member) != 0 && strcmp(json_name, member) == 0) {
+            json_object_del(config, name);
+        }
+    }
+}
+
 static int set_member(json_t *config, const struct config_option *option, const char *text,
                       struct err *err)
 {
@@ -113,6 +138,7 @@ static int set_member(json_t *config, const struct config_option *option, const 
         return -(int)ERR_INVALID;
     }
     if (option->type != DISK && option->type != NIC) {
+        drop_other_spelling(config, option->member);
         json_object_set_new(config, option->member, value);
         return 0;
     }

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/create_options.h"
 
@@ -44,6 +45,8 @@ Test(create_options, table)
         {{"create", "--bogus", "1"}, NULL, "--bogus"},
         {{"create", "stray"}, NULL, "stray"},
         {{"create", "--cmdline", "\xff"}, NULL, "UTF-8"},
+        {{"create", "--on-crash", "\xff"}, NULL, "UTF-8"},
+        {{"create", "--disk", "target=xvda,path=/\xff"}, NULL, "UTF-8"},
         {{"create", "--file", "/no/such/file"}, NULL, "/no/such/file"},
     };
 
@@ -76,4 +79,25 @@ Test(create_options, start_and_key)
     cr_expect(options.start);
     cr_expect_str_eq(options.idempotency_key, "k");
     json_decref(options.config);
+}
+
+/* A file may spell a field in either way; an option wins over both. */
+Test(create_options, option_wins_over_the_file)
+{
+    char path[] = "/tmp/nether-create-XXXXXX";
+    char *argv[] = {"create", "--file", path, "--memory", "256M", "--on-crash", "destroy"};
+    const char *file = "{\"memory_bytes\":1,\"onCrash\":\"END_ACTION_KEEP\",\"vcpus\":2}";
+    struct create_options options;
+    struct err err;
+    int fd = mkstemp(path);
+    char *text;
+
+    cr_assert_eq(write(fd, file, strlen(file)), (ssize_t)strlen(file));
+    close(fd);
+    cr_assert_eq(create_options_parse(7, argv, &options, &err), 0);
+    text = json_dumps(options.config, JSON_COMPACT | JSON_SORT_KEYS);
+    cr_expect_str_eq(text, "{\"memoryBytes\":268435456,\"onCrash\":\"END_ACTION_DESTROY\",\"vcpus\":2}");
+    free(text);
+    json_decref(options.config);
+    unlink(path);
 }
