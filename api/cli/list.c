@@ -38,7 +38,7 @@ int cli_list(struct cli *cli, const struct cli_command *command, int argc, char 
     json_t *domain;
     int rc;
 
-    if (argc > 2) {
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
         return cli_usage(command, err, "list takes one name at most");
     }
     rc = client_json(cli->client, "GET", "/v1/domains", NULL, &list, err);

@@ -204,3 +204,20 @@ Test(nether, output_that_cannot_be_written_is_a_failure)
         expect_failure(&ending, "No space left");
     }
 }
+
+Test(nether, unknown_option_is_a_wrong_command_line)
+{
+    static const char *const words[][2] = {{"list", "--bogus"},   {"info", "--bogus"},
+                                           {"start", "--bogus"},  {"delete", "--bogus"},
+                                           {"create", "--bogus"}, {"console", "--bogus"},
+                                           {"dmesg", "--bogus"},  {"top", "--bogus"},
+                                           {"tasks", "--bogus"},  {"--bogus", NULL}};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *const line[] = {words[i][0], words[i][1], NULL};
+        struct ending ending = run(line, "/dev/null", "/dev/null");
+
+        cr_expect(WIFEXITED(ending.status) && WEXITSTATUS(ending.status) == 2, "%s: %s", words[i][0],
+                  ending.text);
+    }
+}
