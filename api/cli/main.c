@@ -134,9 +134,17 @@ static int take_global_options(struct cli *cli, int argc, char **argv)
     return left;
 }
 
+/* A variable of the environment; an empty one counts as unset. */
+static const char *variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
 static int run(int argc, char **argv)
 {
-    struct cli cli = {.options = {.socket = getenv("NETHER_SOCKET"), .host = getenv("NETHER_HOST")}};
+    struct cli cli = {.options = {.socket = variable("NETHER_SOCKET"), .host = variable("NETHER_HOST")}};
     const struct cli_command *command;
     struct err err = {0};
     int rc;

@@ -221,3 +221,17 @@ Test(nether, unknown_option_is_a_wrong_command_line)
                   ending.text);
     }
 }
+
+/* Not a request to whatever listens on port 80 of this host. */
+Test(nether, empty_variables_count_as_unset)
+{
+    FILE *nether = popen("NETHER_SOCKET= NETHER_HOST= " NETHER_PATH " list 2>&1", "r");
+    char text[512] = "";
+
+    cr_assert_not_null(nether);
+    fread(text, 1, sizeof(text) - 1, nether);
+    pclose(nether);
+    if (access("/run/nether/api.sock", F_OK) != 0) {
+        cr_expect_not_null(strstr(text, "/run/nether/api.sock"), "%s", text);
+    }
+}
