@@ -315,7 +315,7 @@ static int work_on(struct agent *agent, struct domain_ctx *ctx, struct job *job)
 
     job->phase = JOB_RUNNING;
     job->was_poked = false;
-    if (!job->has_begun && job->is_cancelled) {
+    if (!job->has_begun && job->is_cancelled && job->task.attempts == 0) {
         rc = err_set(&err, ERR_CANCELLED, "cancelled before it began");
     } else if (!job->has_begun) {
         do {

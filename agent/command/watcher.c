@@ -91,8 +91,12 @@ static const struct domain_info *find_info(const struct domain_info *list, size_
 static int compare(struct agent *agent, struct domain_record *record,
                    const struct domain_info *info, struct err *err)
 {
-    if (record->state == DOMAIN_STOPPED || record->state == DOMAIN_STARTING) {
+    if (record->state == DOMAIN_STOPPED) {
         return 0;
+    }
+    if (record->state == DOMAIN_STARTING) {
+        /* Its job could neither go on nor undo what it had done. */
+        return agent_submit_internal(agent, "domain.destroy", record, "left half done", err);
     }
     if (info == NULL || record->state == DOMAIN_DESTROYING ||
         (info->state & DOMAIN_STATE_DYING) != 0) {

@@ -789,3 +789,69 @@ Test(agent, guest_that_stops_during_its_start_is_cleaned_up_at_once)
     }
     cr_expect_lt(i, 600, "not only when the watcher looks by itself, every ten seconds");
 }
+
+/* Taken up after an interruption, but all workers are busy: it has begun all the same, in another life. */
+Test(agent, interrupted_start_that_is_cancelled_is_taken_down)
+{
+    struct domain_record record;
+    struct store *store;
+
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+
+        snprintf(name, sizeof(name), "d%d", i);
+        create(name, false, 0);
+    }
+    create("web", false, 0);
+    fake_add_foreign(look("web").spec.uuid, "web");
+    agent_stop(agent);
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+        char id[37];
+
+        snprintf(name, sizeof(name), "d%d", i);
+        snprintf(id, sizeof(id), "30000000-0000-4000-8000-00000000000%d", i);
+        store = open_its_store(&record);
+        cr_assert_eq(store_domain_get(store, name, &record, &err), 0);
+        leave_begun(store, &record, id, "domain.start", 0);
+        store_close(store);
+    }
+    leave_half_started("domain.start", 1, false, 0);
+    fake_hold_builds(true);
+    start_agent();
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+
+        snprintf(name, sizeof(name), "d%d", i);
+        await(name, DOMAIN_STARTING);
+    }
+    cancel("20000000-0000-4000-8000-000000000001");
+    fake_hold_builds(false);
+    cr_expect_eq(outcome("20000000-0000-4000-8000-000000000001").state, TASK_CANCELLED);
+    cr_expect_eq(look("web").state, DOMAIN_STOPPED);
+    for (int i = 0; i < 4; i++) {
+        char name[8];
+
+        snprintf(name, sizeof(name), "d%d", i);
+        await(name, DOMAIN_RUNNING);
+    }
+    cr_expect_eq(fake_domain_count(), 4);
+}
+
+/* Its job could neither go on nor undo what it had done: the store or the hypervisor were away. */
+Test(agent, half_started_domain_without_a_job_is_taken_down)
+{
+    struct domain_record web;
+    struct store *store;
+
+    create("web", true, WAIT_MS);
+    fake_add_foreign("11111111-2222-4333-8444-555555555555", "byxl");
+    store = open_its_store(&web);
+    web.state = DOMAIN_STARTING;
+    web.domid = -1;
+    cr_assert_eq(store_domain_set_observed(store, &web, &err), 0);
+    store_close(store);
+    fake_vanish("byxl"); /* the watcher looks */
+    await("web", DOMAIN_STOPPED);
+    cr_expect_eq(fake_domain_count(), 0);
+}
