@@ -54,6 +54,9 @@ struct command {
     const char *idempotency_key; /* changes: a repeated key gets the first task; may be NULL */
     unsigned wait_ms;            /* changes, TASK_GET: wait so long for the outcome;
                                     CONSOLE_READ: for new output */
+    bool (*has_left)(void *opaque); /* asked now and then while a task is waited for: nobody waits for the
+                                       answer any more; may be NULL */
+    void *opaque;                   /* for has_left */
     const char *domain;          /* name or uuid, for everything about one domain */
     union {
         struct {

@@ -151,8 +151,8 @@ int agent_submit(struct agent *agent, const struct command *command, struct comm
 int agent_look(struct agent *agent, const struct command *command, struct command_result *result,
                struct err *err);
 
-/** Wait until the task has ended, or wait_ms have passed; then read it. */
-int agent_read_task(struct agent *agent, const char *id, unsigned wait_ms,
+/** Wait until the task has ended, or the command's wait is over; then read it. */
+int agent_read_task(struct agent *agent, const char *id, const struct command *command,
                     struct task_record *task, struct err *err);
 
 /* watcher.c: a thread's life; opaque is the agent. */

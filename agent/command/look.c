@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything a client may ask that changes no domain. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "command/internal.h"
 #include "util/str.h"
+
+#define LEFT_LOOK_MS 1000
 
 /*
  * Look with the shared context. One look at a time; when its connections turn out dead they are
@@ -200,12 +201,24 @@ static int read_log(struct agent *agent, struct command_result *result, struct e
     return rc;
 }
 
-int agent_read_task(struct agent *agent, const char *id, unsigned wait_ms,
+/* Wait for any task to end, at most until a deadline or the next question whether the client is there. */
+static void wait_a_while(struct agent *agent, int64_t deadline_ms)
+{
+    int64_t until_ms = agent_monotonic_ms() + LEFT_LOOK_MS;
+    struct timespec until;
+
+    if (until_ms > deadline_ms) {
+        until_ms = deadline_ms;
+    }
+    until.tv_sec = until_ms / 1000;
+    until.tv_nsec = until_ms % 1000 * 1000000;
+    pthread_cond_timedwait(&agent->task_ended, &agent->lock, &until);
+}
+
+int agent_read_task(struct agent *agent, const char *id, const struct command *command,
                     struct task_record *task, struct err *err)
 {
-    int64_t deadline_ms = agent_monotonic_ms() + wait_ms;
-    struct timespec deadline = {.tv_sec = deadline_ms / 1000,
-                                .tv_nsec = deadline_ms % 1000 * 1000000};
+    int64_t deadline_ms = agent_monotonic_ms() + command->wait_ms;
     char wanted[37];
     struct job *job;
     int rc = 0;
@@ -214,10 +227,12 @@ int agent_read_task(struct agent *agent, const char *id, unsigned wait_ms,
         return err_set(err, ERR_NOT_FOUND, "no task \"%.64s\" is recorded", id);
     }
     pthread_mutex_lock(&agent->lock);
-    while (wait_ms > 0 && !agent->is_waking && agent_find_job_of_task(agent, wanted) != NULL &&
-           pthread_cond_timedwait(&agent->task_ended, &agent->lock, &deadline) != ETIMEDOUT) {
+    /* Found anew after each wait: the job may have ended and be gone. */
+    while ((job = agent_find_job_of_task(agent, wanted)) != NULL && !agent->is_waking &&
+           agent_monotonic_ms() < deadline_ms &&
+           (command->has_left == NULL || !command->has_left(command->opaque))) {
+        wait_a_while(agent, deadline_ms);
     }
-    job = agent_find_job_of_task(agent, wanted); /* anew: it may be gone though the time ran out */
     if (job != NULL) {
         *task = job->task; /* with its progress, which the store does not have */
     } else {
@@ -321,7 +336,7 @@ int agent_look(struct agent *agent, const struct command *command, struct comman
     case COMMAND_HOST_LOG:
         return read_log(agent, result, err);
     case COMMAND_TASK_GET:
-        return agent_read_task(agent, command->task_id, command->wait_ms, &result->task, err);
+        return agent_read_task(agent, command->task_id, command, &result->task, err);
     case COMMAND_TASK_LIST:
         return list_tasks(agent, command->max_count, result, err);
     case COMMAND_TASK_CANCEL:

@@ -370,7 +370,7 @@ int agent_submit(struct agent *agent, const struct command *command, struct comm
         rc = submit_change(agent, command, task, &result->is_repeat, err);
     }
     if (rc == 0) {
-        rc = agent_read_task(agent, task->id, command->wait_ms, task, err);
+        rc = agent_read_task(agent, task->id, command, task, err);
     }
     return rc;
 }

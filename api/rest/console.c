@@ -5,7 +5,6 @@
  * one of each. The header Nether-Console-Offset says where the output that was given ends.
  */
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,15 +22,6 @@ struct follow {
     char domain[128];
     uint64_t offset;
 };
-
-static bool has_hung_up(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct pollfd fd = {.fd = info != NULL ? info->connect_fd : -1, .events = POLLRDHUP};
-
-    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
-}
 
 /* MHD_ContentReaderCallback, on the connection's own thread: it may wait. */
 static ssize_t read_more(void *opaque, uint64_t position, char *out, size_t size_bytes)
@@ -53,7 +43,7 @@ static ssize_t read_more(void *opaque, uint64_t position, char *out, size_t size
         if (result.console_read.length > 0) {
             return (ssize_t)result.console_read.length;
         }
-        if (has_hung_up(follow->connection)) {
+        if (rest_has_left(follow->connection)) {
             return MHD_CONTENT_READER_END_WITH_ERROR;
         }
     }

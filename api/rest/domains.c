@@ -46,6 +46,8 @@ static int fill_change(const struct rest_request *request, struct command *comma
 
     command->request_id = request->id;
     command->wait_ms = wait ? REST_WAIT_MAX_MS : 0;
+    command->has_left = rest_has_left;
+    command->opaque = request->connection;
     command->idempotency_key =
         MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, "Idempotency-Key");
     return rc;

@@ -2,9 +2,19 @@
 /* Query parameters, and which of them a route knows. */
 #include "rest/request.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "util/str.h"
+
+bool rest_has_left(void *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct pollfd fd = {.fd = info != NULL ? info->connect_fd : -1, .events = POLLRDHUP};
+
+    return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
 
 const char *rest_query(const struct rest_request *request, const char *name)
 {

@@ -57,6 +57,9 @@ int rest_query_bool(const struct rest_request *request, const char *name, bool *
 int rest_query_number(const struct rest_request *request, const char *name, uint64_t max,
                       uint64_t *value, struct err *err);
 
+/** Whether the client of this struct MHD_Connection has hung up; a command's has_left. */
+bool rest_has_left(void *connection);
+
 /* The handlers, one file for each resource. */
 int rest_host_get(struct rest_request *request, struct rest_reply *reply, struct err *err);
 int rest_host_log(struct rest_request *request, struct rest_reply *reply, struct err *err);

@@ -64,6 +64,8 @@ int rest_tasks_get(struct rest_request *request, struct rest_reply *reply, struc
         return rc;
     }
     command.wait_ms = wait ? REST_WAIT_MAX_MS : 0;
+    command.has_left = rest_has_left;
+    command.opaque = request->connection;
     rc = command_run(request->agent, &command, &result, err);
     return rc != 0 ? rc : reply_task(reply, &result.task, err);
 }

@@ -5,8 +5,10 @@
  */
 #include <criterion/criterion.h>
 #include <curl/curl.h>
+#include <errno.h>
 #include <jansson.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -462,4 +464,47 @@ Test(rest_address, only_loopback)
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         cr_expect_eq(rest_check_address(bad[i], &err), -ERR_INVALID, "%s", bad[i]);
     }
+}
+
+static int connect_raw(void)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+    snprintf(name.sun_path, sizeof(name.sun_path), "%s", socket_path);
+    cr_assert_eq(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+    return fd;
+}
+
+/* More than the server serves at a time: who comes after them is not to wait for their tasks. */
+Test(rest, clients_that_wait_and_go_hold_no_connection)
+{
+    static const char look[] = "GET /v1/host HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    struct answer accepted;
+    char request[200];
+    char answer[16];
+    int last;
+
+    signal(SIGPIPE, SIG_IGN);
+    fake_hold_builds(true);
+    accepted = ask("POST", "/v1/domains?start=1", WEB);
+    cr_assert_eq(accepted.status, 202);
+    snprintf(request, sizeof(request), "GET /v1/tasks/%s?wait=1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+             text(accepted.json, "id"));
+    forget(&accepted);
+    for (int i = 0; i < 300; i++) {
+        int fd = connect_raw();
+
+        if (write(fd, request, strlen(request)) < 0) {
+            cr_assert_eq(errno, EPIPE, "the server is full");
+        }
+        usleep(1000);
+        close(fd);
+    }
+    sleep(3); /* longer than the server goes without a look at who is still there */
+    last = connect_raw();
+    cr_expect_eq(write(last, look, strlen(look)), (ssize_t)strlen(look));
+    cr_expect_gt(read(last, answer, sizeof(answer)), 0, "it is answered");
+    close(last);
+    fake_hold_builds(false);
 }
