@@ -87,6 +87,7 @@ static bool has_media_type(const char *content_type, const char *expected)
 
 struct query_check {
     const char *known;
+    bool is_unknown_given;
     char unknown[64];
 };
 
@@ -108,6 +109,7 @@ static enum MHD_Result check_query(void *opaque, enum MHD_ValueKind kind, const 
         word += word_length;
         word += *word == ' ';
     }
+    check->is_unknown_given = true; /* its name may be empty */
     snprintf(check->unknown, sizeof(check->unknown), "%s", key);
     return MHD_NO;
 }
@@ -126,7 +128,7 @@ static unsigned check_headers(struct rest_request *request, bool is_tcp, struct 
         return 403;
     }
     MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, check_query, &query);
-    if (query.unknown[0] != '\0') {
+    if (query.is_unknown_given) {
         err_set_field(err, ERR_INVALID, query.unknown, "there is no query parameter \"%s\" here",
                       query.unknown);
         return 400;

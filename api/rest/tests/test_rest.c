@@ -508,3 +508,11 @@ Test(rest, clients_that_wait_and_go_hold_no_connection)
     close(last);
     fake_hold_builds(false);
 }
+
+Test(rest, unknown_query_parameters_are_refused_whatever_their_order)
+{
+    cr_expect_eq(status_of("GET", "/v1/tasks?=x&bogus=1", NULL), 400);
+    cr_expect_eq(status_of("GET", "/v1/tasks?=x", NULL), 400);
+    cr_expect_eq(status_of("GET", "/v1/tasks?limit=1&bogus", NULL), 400);
+    cr_expect_eq(status_of("GET", "/v1/tasks?", NULL), 200);
+}
