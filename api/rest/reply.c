@@ -110,6 +110,8 @@ enum MHD_Result reply_send(struct rest_request *request, struct rest_reply *repl
                                                      reply->stream.release);
         if (response == NULL) {
             reply->stream.release(reply->stream.opaque);
+        } else {
+            MHD_add_response_header(response, "Connection", "close"); /* it has no time limit any more */
         }
     } else {
         response = MHD_create_response_from_buffer(reply->body_length, reply->body,

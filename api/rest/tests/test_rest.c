@@ -516,3 +516,27 @@ Test(rest, unknown_query_parameters_are_refused_whatever_their_order)
     cr_expect_eq(status_of("GET", "/v1/tasks?limit=1&bogus", NULL), 400);
     cr_expect_eq(status_of("GET", "/v1/tasks?", NULL), 200);
 }
+
+/* A stream has no time limit, so its connection must not stay for another request. */
+Test(rest, connection_ends_with_its_stream)
+{
+    static const char follow[] =
+        "GET /v1/domains/web/console?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    static const char head[] =
+        "HEAD /v1/domains/web/console?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    int stream = connect_raw();
+    int only_head = connect_raw();
+    char end;
+
+    create_running();
+    cr_assert_eq(write(only_head, head, strlen(head)), (ssize_t)strlen(head));
+    read_until(only_head, "\r\n\r\n");
+    cr_assert_eq(write(stream, follow, strlen(follow)), (ssize_t)strlen(follow));
+    read_until(stream, "200 OK");
+    cr_assert_eq(status_of("DELETE", "/v1/domains/web?force=1&wait=1", NULL), 200);
+    read_until(stream, "0\r\n\r\n");
+    cr_expect_eq(recv(stream, &end, 1, 0), 0, "closed, not kept for ever");
+    cr_expect_eq(recv(only_head, &end, 1, 0), 0, "likewise");
+    close(stream);
+    close(only_head);
+}
