@@ -27,6 +27,20 @@ const char *shutdown_reason_text(enum domain_shutdown_reason reason)
     }
 }
 
+/* A domain that is gone from the hypervisor; its devices and nodes may not be. Since its host was started again
+ * its number may be another domain's: then there is nothing left of it. */
+static int remove_remains(const struct domain_ops *ops, struct domain_ctx *ctx, uint32_t domid,
+                          struct err *err)
+{
+    struct domain_info other;
+    int rc = ops->get_info(ctx, domid, &other, err);
+
+    if (rc == 0) {
+        return err_set(err, ERR_NOT_FOUND, "domid %u is another domain's now", domid);
+    }
+    return rc == -(int)ERR_NOT_FOUND ? ops->destroy(ctx, domid, err) : rc;
+}
+
 int domain_tear_down(struct agent *agent, struct domain_ctx *ctx, struct domain_record *record,
                      const char *reason, struct err *err)
 {
@@ -47,8 +61,7 @@ int domain_tear_down(struct agent *agent, struct domain_ctx *ctx, struct domain_
     if (rc == 0) {
         rc = agent->ops->destroy(ctx, info.domid, err);
     } else if (rc == -(int)ERR_NOT_FOUND && record->domid > 0) {
-        /* Gone from the hypervisor; its devices and nodes may not be. */
-        rc = agent->ops->destroy(ctx, (uint32_t)record->domid, err);
+        rc = remove_remains(agent->ops, ctx, (uint32_t)record->domid, err);
     }
     if (rc != 0 && rc != -(int)ERR_NOT_FOUND) {
         struct err aside = {0};

@@ -209,6 +209,14 @@ void fake_vanish(const char *name)
     pthread_mutex_unlock(&lock);
 }
 
+void fake_restart_host(void)
+{
+    pthread_mutex_lock(&lock);
+    memset(guests, 0, sizeof(guests));
+    next_domid = 1;
+    pthread_mutex_unlock(&lock);
+}
+
 void fake_add_foreign(const char *uuid, const char *name)
 {
     pthread_mutex_lock(&lock);

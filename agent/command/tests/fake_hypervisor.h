@@ -46,6 +46,9 @@ size_t fake_guest_hears(const char *name, char *out, size_t size_bytes);
 /** Another program ends the domain. */
 void fake_vanish(const char *name);
 
+/** The host is started again: no domains, and their numbers begin anew. */
+void fake_restart_host(void);
+
 /** Add a domain nobody here has built. */
 void fake_add_foreign(const char *uuid, const char *name);
 

@@ -855,3 +855,15 @@ Test(agent, half_started_domain_without_a_job_is_taken_down)
     await("web", DOMAIN_STOPPED);
     cr_expect_eq(fake_domain_count(), 0);
 }
+
+/* The record's number is another domain's now. */
+Test(agent, domain_of_an_earlier_boot_takes_no_other_with_it)
+{
+    create("web", true, WAIT_MS);
+    agent_stop(agent);
+    fake_restart_host();
+    fake_add_foreign("11111111-2222-4333-8444-555555555555", "byxl");
+    start_agent();
+    await("web", DOMAIN_STOPPED);
+    cr_expect_eq(fake_domain_count(), 1, "the other one is left alone");
+}
