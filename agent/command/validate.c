@@ -96,12 +96,14 @@ static int check_disk(const struct domain_spec *spec, size_t index, struct err *
 
 static int check_nic(const struct domain_spec *spec, size_t index, struct err *err)
 {
+    static const uint8_t no_address[6];
     const struct nic_spec *nic = &spec->nics[index];
     char field[64];
     uint8_t mac[6];
 
     snprintf(field, sizeof(field), "nics[%zu].mac", index);
-    if (!str_parse_mac(nic->mac, mac) || (mac[0] & 1) != 0) {
+    if (!str_parse_mac(nic->mac, mac) || (mac[0] & 1) != 0 ||
+        memcmp(mac, no_address, sizeof(mac)) == 0) {
         return err_set_field(err, ERR_INVALID, field,
                              "%s must be a unicast address like 00:16:3e:01:02:03", field);
     }

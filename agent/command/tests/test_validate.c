@@ -81,6 +81,7 @@ Test(validate, everything_else)
     REFUSED("disks[1].path", strcpy(spec.disks[1].path, "b"));
     REFUSED("nics[0].mac", strcpy(spec.nics[0].mac, "01:16:3e:00:00:01"));
     REFUSED("nics[0].mac", strcpy(spec.nics[0].mac, "00:16:3e:00:00"));
+    REFUSED("nics[0].mac", strcpy(spec.nics[0].mac, "00:00:00:00:00:00"));
     REFUSED("nics[1].mac", strcpy(spec.nics[1].mac, "00:16:3E:00:00:01"));
     REFUSED("nics[1].bridge", strcpy(spec.nics[1].bridge, "a/b"));
     REFUSED("on_poweroff", spec.on_poweroff = END_KEEP);
