@@ -130,6 +130,9 @@ static int carry_input(struct cli *cli, const char *path, const struct viewer *v
 
             rc = send_input(cli, path, bytes,
                             escape != NULL ? (size_t)(escape - bytes) : (size_t)got, err);
+            if (is_terminal && rc == -(int)ERR_CONFLICT) {
+                rc = 0; /* it does not run just now: a key goes nowhere, as on a line without a peer */
+            }
             if (escape != NULL) {
                 return rc;
             }

@@ -187,6 +187,34 @@ Test(nether, console_whose_output_is_closed_leaves_the_terminal_as_it_was)
     close(keyboard);
 }
 
+/* The stream goes on when a domain is started again; a key that is hit meanwhile is no reason to leave. */
+Test(nether, key_hit_while_the_domain_does_not_run_is_lost_only)
+{
+    const char *const words[] = {"console", "web", NULL};
+    struct termios before, now;
+    struct ending ending;
+    int terminal, keyboard;
+    int text_fd;
+    pid_t pid;
+
+    create("web", false);
+    cr_assert_eq(openpty(&keyboard, &terminal, NULL, NULL, NULL), 0);
+    cr_assert_eq(tcgetattr(terminal, &before), 0);
+    pid = start(words, dup(terminal), open("/dev/null", O_WRONLY | O_CLOEXEC), &text_fd);
+    do {
+        usleep(1000);
+        cr_assert_eq(tcgetattr(terminal, &now), 0);
+    } while (now.c_lflag == before.c_lflag);
+    cr_assert_eq(write(keyboard, "\r", 1), 1);
+    usleep(500000);
+    cr_expect_eq(waitpid(pid, &ending.status, WNOHANG), 0, "it is there still");
+    cr_assert_eq(write(keyboard, "\x1d", 1), 1);
+    ending = end_of(pid, text_fd);
+    cr_expect(WIFEXITED(ending.status) && WEXITSTATUS(ending.status) == 0, "%s", ending.text);
+    close(terminal);
+    close(keyboard);
+}
+
 Test(nether, output_that_cannot_be_written_is_a_failure)
 {
     static const char *const words[][3] = {
