@@ -93,6 +93,9 @@ int agent_submit_internal(struct agent *agent, const char *kind, const struct do
 /** Make parked jobs of the domain (NULL: of all) run again. Under agent->lock. */
 void agent_poke_jobs(struct agent *agent, const char *domain_uuid);
 
+/** Ask all jobs of the domain to end. Under agent->lock. */
+void agent_cancel_jobs(struct agent *agent, const char *domain_uuid);
+
 /**
  * lifecycle_set_state() for jobs. While the disk of the state database is full, or another program holds it,
  * it waits: what has been done to a domain is written down before the job goes on. Without agent->lock.

@@ -134,6 +134,16 @@ void agent_poke_jobs(struct agent *agent, const char *domain_uuid)
     }
 }
 
+void agent_cancel_jobs(struct agent *agent, const char *domain_uuid)
+{
+    for (struct job *job = agent->jobs; job != NULL; job = job->next) {
+        if (strcmp(job->task.domain_uuid, domain_uuid) == 0) {
+            job->is_cancelled = true;
+        }
+    }
+    agent_poke_jobs(agent, domain_uuid);
+}
+
 void agent_poke_watcher(struct agent *agent)
 {
     uint64_t one = 1;

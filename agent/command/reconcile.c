@@ -132,6 +132,9 @@ static int take_up(struct agent *agent, struct task_record *task, struct err *er
                          err);
     }
     if (task->attempts < TASK_ATTEMPTS_MAX) {
+        if (strcmp(task->kind, "domain.destroy") == 0 || strcmp(task->kind, "domain.delete") == 0) {
+            agent_cancel_jobs(agent, task->domain_uuid); /* as it did when it was asked for */
+        }
         log_info("domain=%s task=%s %s is taken up again", task->domain_name, task->id, task->kind);
         return agent_queue_job(agent, task, err);
     }

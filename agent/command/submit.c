@@ -310,16 +310,6 @@ static int check_now(struct agent *agent, const struct command *command,
     return 0;
 }
 
-static void cancel_jobs(struct agent *agent, const char *uuid)
-{
-    for (struct job *job = agent->jobs; job != NULL; job = job->next) {
-        if (strcmp(job->task.domain_uuid, uuid) == 0) {
-            job->is_cancelled = true;
-        }
-    }
-    agent_poke_jobs(agent, uuid);
-}
-
 static int submit_change(struct agent *agent, const struct command *command,
                          struct task_record *task, bool *is_repeat, struct err *err)
 {
@@ -346,7 +336,7 @@ static int submit_change(struct agent *agent, const struct command *command,
     memcpy(task->domain_name, record.spec.name, sizeof(record.spec.name));
     rc = write_down(agent, task, NULL, desired_after(command->kind, false), err);
     if (rc == 0) {
-        cancel_jobs(agent, record.spec.uuid);
+        agent_cancel_jobs(agent, record.spec.uuid);
         rc = agent_queue_job(agent, task, err);
     }
 

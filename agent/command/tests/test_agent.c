@@ -867,3 +867,22 @@ Test(agent, domain_of_an_earlier_boot_takes_no_other_with_it)
     await("web", DOMAIN_STOPPED);
     cr_expect_eq(fake_domain_count(), 1, "the other one is left alone");
 }
+
+/* That the destroy asks the start to end holds through a restart of the agent too. */
+Test(agent, start_that_a_destroy_ended_is_not_done_after_a_restart)
+{
+    struct domain_record web;
+    struct store *store;
+
+    create("web", false, 0);
+    agent_stop(agent);
+    store = open_its_store(&web);
+    leave_begun(store, &web, OLD_TASK, "domain.start", 1);
+    leave_begun(store, &web, "20000000-0000-4000-8000-00000000000b", "domain.destroy", 0);
+    store_close(store);
+    start_agent();
+    cr_expect_eq(outcome("20000000-0000-4000-8000-00000000000b").state, TASK_SUCCEEDED);
+    cr_expect_eq(outcome(OLD_TASK).state, TASK_CANCELLED);
+    cr_expect_eq(fake_build_count(), 0);
+    cr_expect_eq(look("web").state, DOMAIN_STOPPED);
+}
