@@ -125,6 +125,7 @@ struct command_result {
         struct {
             size_t length;
             uint64_t next_offset;
+            char uuid[37]; /* of the domain that was read */
         } console_read;
         struct {
             size_t accepted_bytes;

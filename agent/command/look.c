@@ -293,6 +293,7 @@ static int read_console(struct agent *agent, const struct command *command,
     if (rc != 0) {
         return rc;
     }
+    memcpy(result->console_read.uuid, record.spec.uuid, sizeof(result->console_read.uuid));
     rc = console_hub_read(agent->hub, record.spec.uuid, &offset, command->console_read.out,
                           command->console_read.size_bytes, command->wait_ms,
                           &result->console_read.length, err);

@@ -19,7 +19,7 @@
 struct follow {
     struct agent *agent;
     struct MHD_Connection *connection;
-    char domain[128];
+    char uuid[37]; /* not its name, which may become another domain's */
     uint64_t offset;
 };
 
@@ -28,7 +28,7 @@ static ssize_t read_more(void *opaque, uint64_t position, char *out, size_t size
 {
     struct follow *follow = opaque;
     struct command command = {
-        .kind = COMMAND_CONSOLE_READ, .domain = follow->domain, .wait_ms = LISTEN_MS};
+        .kind = COMMAND_CONSOLE_READ, .domain = follow->uuid, .wait_ms = LISTEN_MS};
     struct command_result result;
 
     (void)position;
@@ -49,8 +49,8 @@ static ssize_t read_more(void *opaque, uint64_t position, char *out, size_t size
     }
 }
 
-static int start_follow(struct rest_request *request, struct rest_reply *reply, uint64_t offset,
-                        struct err *err)
+static int start_follow(struct rest_request *request, struct rest_reply *reply, const char *uuid,
+                        uint64_t offset, struct err *err)
 {
     struct follow *follow = calloc(1, sizeof(*follow));
 
@@ -59,14 +59,14 @@ static int start_follow(struct rest_request *request, struct rest_reply *reply, 
     }
     follow->agent = request->agent;
     follow->connection = request->connection;
-    memcpy(follow->domain, request->parameter, sizeof(follow->domain));
+    snprintf(follow->uuid, sizeof(follow->uuid), "%s", uuid);
     follow->offset = offset;
     reply->stream = (struct rest_stream){.read = read_more, .release = free, .opaque = follow};
     return 0;
 }
 
-/* Where to begin: at offset, or tail bytes before the end. Also refuses a domain there is not. */
-static int find_start(struct rest_request *request, uint64_t *offset, struct err *err)
+/* Where to begin: at offset, or tail bytes before the end, of which domain. Refuses one there is not. */
+static int find_start(struct rest_request *request, uint64_t *offset, char uuid[37], struct err *err)
 {
     struct command command = {.kind = COMMAND_CONSOLE_READ, .domain = request->parameter};
     struct command_result result;
@@ -86,6 +86,9 @@ static int find_start(struct rest_request *request, uint64_t *offset, struct err
         /* A console that was never attached answers with what was asked: nothing yet. */
         *offset = end == UINT64_MAX || tail > end ? 0 : end - tail;
     }
+    if (rc == 0) {
+        memcpy(uuid, result.console_read.uuid, sizeof(result.console_read.uuid));
+    }
     return rc;
 }
 
@@ -95,17 +98,18 @@ int rest_console_read(struct rest_request *request, struct rest_reply *reply, st
     struct command_result result;
     uint64_t offset = 0;
     bool follow = false;
+    char uuid[37];
     int rc = rest_query_bool(request, "follow", &follow, err);
 
     if (rc == 0) {
-        rc = find_start(request, &offset, err);
+        rc = find_start(request, &offset, uuid, err);
     }
     if (rc != 0) {
         return rc;
     }
     reply->content_type = "application/octet-stream";
     if (follow) {
-        return start_follow(request, reply, offset, err);
+        return start_follow(request, reply, uuid, offset, err);
     }
     reply->body = malloc(READ_MAX);
     if (reply->body == NULL) {

@@ -540,3 +540,28 @@ Test(rest, connection_ends_with_its_stream)
     close(stream);
     close(only_head);
 }
+
+/* Another domain of the same name is another domain. */
+Test(rest, console_stream_ends_with_its_domain_though_the_name_lives_on)
+{
+    static const char request[] =
+        "GET /v1/domains/web/console?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    const struct timeval limit = {.tv_sec = 10};
+    int fd = connect_raw();
+    char bytes[256];
+    ssize_t got;
+
+    create_running();
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    cr_assert_eq(write(fd, request, strlen(request)), (ssize_t)strlen(request));
+    read_until(fd, "200 OK");
+    cr_assert_eq(status_of("DELETE", "/v1/domains/web?force=1&wait=1", NULL), 200);
+    create_running();
+    fake_guest_says("web", "secret");
+    while ((got = read(fd, bytes, sizeof(bytes) - 1)) > 0) {
+        bytes[got] = '\0';
+        cr_expect_null(strstr(bytes, "secret"));
+    }
+    cr_expect_eq(got, 0, "it has ended");
+    close(fd);
+}
