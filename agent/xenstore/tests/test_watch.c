@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <criterion/criterion.h>
 
@@ -221,4 +222,46 @@ Test(watch, client_that_does_not_read_costs_a_bounded_amount)
 
     cr_assert_leq(guest.connection.out.waiting_bytes, 4096);
     cr_assert_gt(guest.connection.dropped_events, 0);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+/* One commit of a domain that watches with all it may: 64,000 different events for itself. While the
+ * daemon puts them into the queue it serves nobody else. */
+Test(watch, many_events_for_one_client_take_no_time_of_others)
+{
+    char path[32];
+    char token[16];
+    uint32_t id;
+    double start;
+
+    for (unsigned i = 0; i < store.quota.watches; i++) {
+        snprintf(token, sizeof(token), "%u", i);
+        cr_assert_eq(client_call(&guest, XS_WATCH, 0, "data", token, NULL), 0);
+    }
+    id = client_start(&guest);
+    for (unsigned i = 0; i < 500; i++) {
+        snprintf(path, sizeof(path), "data/%u", i);
+        cr_assert_eq(client_write(&guest, id, path, ""), 0);
+    }
+    start = cpu_seconds();
+    cr_assert_eq(client_call(&guest, XS_TRANSACTION_END, id, "T", NULL), 0);
+    cr_expect_lt(cpu_seconds() - start, 3.0);
+
+    /* Rewritten while they wait, they wait once. */
+    size_t waiting_bytes = guest.connection.out.waiting_bytes;
+
+    cr_expect_gt(waiting_bytes, (size_t)1 << 20);
+    start = cpu_seconds();
+    for (unsigned i = 0; i < 100; i++) {
+        cr_assert_eq(client_write(&dom0, 0, "/local/domain/3/data/499", ""), 0);
+    }
+    cr_expect_lt(cpu_seconds() - start, 3.0);
+    cr_expect_eq(guest.connection.out.waiting_bytes, waiting_bytes);
 }
