@@ -49,13 +49,9 @@ static void on_event_channel(struct loop_source *source, uint32_t events)
 {
     struct server *server =
         (struct server *)(void *)((char *)source - offsetof(struct server, events));
-    const struct xen *xen = server->store.xen;
-    int port;
 
     (void)events;
-    while ((port = xen->next_event(xen->handle)) >= 0) {
-        domain_handle_event(&server->store, port);
-    }
+    domain_handle_events(&server->store);
 }
 
 static int watch_signals(struct server *server, struct err *err)

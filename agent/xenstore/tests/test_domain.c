@@ -533,6 +533,32 @@ Test(domain, choked_guest_is_heard_again_when_it_reads)
     }
 }
 
+static unsigned int storm_left;
+
+static int storm(void *handle)
+{
+    (void)handle;
+    if (storm_left == 0) {
+        return -1;
+    }
+    storm_left--;
+    return 103;
+}
+
+Test(domain, endless_events_of_one_do_not_hold_up_the_turn)
+{
+    introduce();
+    fake.xen.next_event = storm;
+    storm_left = 100000;
+    guest_send(XS_READ, 1, 0, "data", 5);
+    while (!guest_next(&header, payload)) {
+        domain_handle_events(&store);
+        cr_assert_gt(storm_left, 0);
+        turn();
+    }
+    cr_assert_eq(header.req_id, 1);
+}
+
 /* The whole of it at random: a guest with requests under way, the daemon "killed" at one of its
  * three places. Every request is answered once, in order, with the right value. */
 Test(domain, random_kills_lose_and_double_nothing)
