@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -531,6 +532,48 @@ Test(domain, choked_guest_is_heard_again_when_it_reads)
         }
         cr_assert_eq(header.req_id, i);
     }
+}
+
+/* The journal's new file cannot be made: the old one goes on, and lacks nothing. */
+static void fail_to_rewrite(void)
+{
+    char new_path[80];
+
+    snprintf(new_path, sizeof(new_path), "%s.new", journal);
+    cr_assert_eq(mkdir(new_path, 0700), 0);
+    cr_assert_neq(state_save(&store, journal, &err), 0);
+    cr_assert_eq(rmdir(new_path), 0);
+    turn();
+}
+
+Test(domain, rewrite_that_fails_leaves_the_old_journal_readable)
+{
+    introduce();
+    guest_send(XS_WATCH, 1, 0, "data\0tok", 9);
+    turn();
+    fail_to_rewrite();
+    client_write(&dom0, 0, "/local/domain/3/data", "later");
+    turn();
+
+    restart();
+    cr_assert_eq(domain_find(&store, 3)->connection.watch_count, 1);
+    cr_assert_eq(client_read(&dom0, 0, "/local/domain/3/data"), 0);
+    cr_assert_str_eq(dom0.payload, "later");
+}
+
+Test(domain, rewrite_that_fails_loses_nothing_that_was_not_written_yet)
+{
+    introduce();
+    guest_send(XS_WATCH, 1, 0, "data\0tok", 9);
+    turn();
+    guest->page.req_prod = guest->page.req_cons + XENSTORE_RING_SIZE + 1;
+    wake();
+    pump_all(); /* its connection ends: this much is not in the file yet */
+    fail_to_rewrite();
+
+    restart();
+    cr_assert(domain_find(&store, 3)->connection.is_closed);
+    cr_assert_eq(domain_find(&store, 3)->connection.watch_count, 0);
 }
 
 static unsigned int storm_left;
