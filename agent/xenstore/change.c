@@ -156,9 +156,11 @@ void change_announce(struct change *change)
 {
     if (change->transaction == NULL) {
         for (size_t i = 0; i < change->step_count; i++) {
-            if ((change->steps[i].how & TOUCH_EVENT) != 0) {
-                watch_fire(change->store, &change->work, &change->store->tree,
-                           change->steps[i].path);
+            const struct change_step *step = &change->steps[i];
+
+            if ((step->how & TOUCH_EVENT) != 0) {
+                watch_fire(change->store, &change->work, &change->store->tree, step->path,
+                           (step->how & TOUCH_REMOVED) != 0);
             }
         }
     }

@@ -95,6 +95,26 @@ Test(watch, on_a_node_removed_with_its_parent_fires)
     cr_assert_null(client_next_event(&dom0), "nothing was there");
 }
 
+/* What a toolstack does with a device that is there already: all of it away and made anew, at once. */
+Test(watch, on_a_node_that_went_with_its_parent_fires_though_the_parent_is_there_again)
+{
+    uint32_t id;
+
+    client_write(&dom0, 0, "/local/domain/3/data/a/gone", "1");
+    client_write(&dom0, 0, "/local/domain/3/data/a/again", "1");
+    cr_assert_eq(watch(&guest, "data/a/gone", "g"), 0);
+    cr_assert_eq(watch(&guest, "data/a/again", "a"), 0);
+    id = client_start(&dom0);
+    client_call(&dom0, XS_RM, id, "/local/domain/3/data/a", NULL);
+    client_write(&dom0, id, "/local/domain/3/data/a", "");
+    client_write(&dom0, id, "/local/domain/3/data/a/again", "2");
+    cr_assert_eq(client_call(&dom0, XS_TRANSACTION_END, id, "T", NULL), 0);
+
+    EXPECT_EVENT(&guest, "data/a/gone");
+    EXPECT_EVENT(&guest, "data/a/again");
+    cr_assert_null(client_next_event(&guest));
+}
+
 Test(watch, relative_watch_gives_relative_paths)
 {
     cr_assert_eq(watch(&guest, "data", "t"), 0);
