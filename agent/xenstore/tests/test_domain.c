@@ -576,6 +576,106 @@ Test(domain, rewrite_that_fails_loses_nothing_that_was_not_written_yet)
     cr_assert_eq(domain_find(&store, 3)->connection.watch_count, 0);
 }
 
+/* ---- domain 0's kernel on its ring ---- */
+
+static void kernel_send(uint32_t type, const char *text, size_t size_bytes)
+{
+    struct xenstore_domain_interface *page = &fake.domains[0].page;
+    char message[WIRE_MESSAGE_MAX];
+    size_t size = make_message(message, type, 1, 0, text, size_bytes);
+
+    for (size_t i = 0; i < size; i++) {
+        page->req[MASK_XENSTORE_IDX(page->req_prod + i)] = message[i];
+    }
+    page->req_prod += (uint32_t)size;
+    domain_mark_ready(domain_find(&store, 0));
+    turn();
+    cr_assert_eq(page->req_cons, page->req_prod);
+}
+
+/* It reads what is in its ring. False: nothing was. */
+static bool kernel_reads(void)
+{
+    struct xenstore_domain_interface *page = &fake.domains[0].page;
+    bool is_empty = page->rsp_cons == page->rsp_prod;
+
+    page->rsp_cons = page->rsp_prod;
+    domain_mark_ready(domain_find(&store, 0));
+    turn();
+    return !is_empty;
+}
+
+/* The guest's next request that makes an event for the kernel, as many as fit into its ring. */
+static uint32_t busy_sent;
+static uint32_t busy_answered;
+
+static void guest_is_busy(void)
+{
+    for (;; busy_sent++) {
+        char message[64];
+        char path[32];
+        int length = snprintf(path, sizeof(path), "data/x%u", busy_sent % 500);
+        size_t size = make_message(message, busy_sent / 500 % 2 == 0 ? XS_MKDIR : XS_RM, busy_sent, 0,
+                                   path, (size_t)length + 1);
+
+        if (XENSTORE_RING_SIZE - (guest->page.req_prod - guest->page.req_cons) < size) {
+            break;
+        }
+        guest_send_bytes(message, size);
+    }
+    wake();
+    turn();
+    while (guest_next(&header, payload)) {
+        cr_assert_eq(header.req_id, busy_answered++);
+    }
+}
+
+static void introduce_with_kernel(void)
+{
+    cr_assert_eq(domain_introduce_local(&store, &err), 0, "%s", err.message);
+    introduce();
+    kernel_send(XS_WATCH, "/local/domain/3/data\0t", 23);
+    store.quota.pause_output_bytes = 4096;
+}
+
+/* Events for it are made faster than it reads: who makes them has to wait, it has not. */
+Test(domain, guest_waits_for_a_kernel_that_is_behind_with_its_events)
+{
+    introduce_with_kernel();
+    for (int i = 0; i < 100; i++) {
+        guest_is_busy();
+        cr_assert_lt(domain_find(&store, 0)->connection.out.waiting_bytes, 4096 + 100);
+    }
+    kernel_send(XS_READ, "/tool", 6);
+    while (kernel_reads()) {
+    }
+    while (guest_next(&header, payload)) {
+        cr_assert_eq(header.req_id, busy_answered++);
+        wake();
+        turn();
+    }
+    cr_assert_eq(busy_answered, busy_sent, "%u of %u", busy_answered, busy_sent);
+}
+
+Test(domain, guest_that_keeps_the_kernel_behind_does_not_go_before_others)
+{
+    struct fake_domain *other = fake_xen_create(&fake, 4);
+
+    introduce_with_kernel();
+    cr_assert_eq(client_call(&dom0, XS_INTRODUCE, 0, "4", "1234", "5", NULL), 0);
+    turn();
+    for (int i = 0; i < 100; i++) {
+        guest_is_busy();
+    }
+    other->page.req_prod += (uint32_t)make_message(other->page.req, XS_GET_DOMAIN_PATH, 1, 0, "4", 2);
+    domain_mark_ready(domain_find(&store, 4));
+    for (int i = 0; i < 4; i++) {
+        guest_is_busy();
+        kernel_reads();
+    }
+    cr_assert_gt(other->page.rsp_prod, 0);
+}
+
 static unsigned int storm_left;
 
 static int storm(void *handle)
