@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <xen/xen.h>
 
@@ -157,7 +158,7 @@ int store_commit(struct domain_ctx *ctx, struct store_batch *batch, struct err *
     unsigned tries = 0;
     bool is_again = true;
     for (int attempt = 0; attempt < RETRIES_MAX && is_again; attempt++) {
-        size_t failed;
+        size_t failed = 0;
         result = store_wire_transact(ctx->store.fd, requests->list, requests->count, &failed, err);
         is_again = result == -ERR_CONFLICT;
         if (result == -ERR_UNAVAILABLE && store_link_renew(&ctx->store, &tries)) {
@@ -165,6 +166,10 @@ int store_commit(struct domain_ctx *ctx, struct store_batch *batch, struct err *
              * undo what others have made of its nodes since. */
             is_again = !is_written(ctx, batch);
             result = is_again ? result : 0;
+        } else if (result == -ERR_TIMEOUT) {
+            /* Its answers would be taken for those to the next requests: these find no connection, and renew it. */
+            close(ctx->store.fd);
+            ctx->store.fd = -1;
         }
         if (result != 0 && !is_again) {
             err_prefix(err, "xenstore node %s", batch->nodes[requests->node_of[failed]].path);

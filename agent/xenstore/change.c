@@ -74,10 +74,12 @@ int change_remove(struct change *change, const char *path, bool has_event)
     return tree_remove(&change->work, path);
 }
 
-/* Growing beyond the quota is refused; being beyond it already (it was lowered) is not. */
-static int check_node_quota(const struct change *change)
+/* Growing beyond a quota is refused; being beyond it already (it was lowered) is not. Bytes count for whoever
+ * owns the node, as it may have let another write to it. */
+static int check_quotas(const struct change *change)
 {
     const struct connection *connection = change->connection;
+    const struct tree *before = target_tree(change);
     uint32_t owned;
 
     if (connection == NULL || connection->is_privileged) {
@@ -85,8 +87,16 @@ static int check_node_quota(const struct change *change)
     }
     owned = tree_nodes_owned(&change->work, connection->domid);
     if (owned > connection->store->quota.nodes &&
-        owned > tree_nodes_owned(target_tree(change), connection->domid)) {
+        owned > tree_nodes_owned(before, connection->domid)) {
         return ENOSPC;
+    }
+    for (size_t i = 0; i < change->work.owner_count; i++) {
+        const struct owner_count *owner = &change->work.owners[i];
+
+        if (owner->domid != 0 && owner->byte_count > connection->store->quota.node_bytes &&
+            owner->byte_count > tree_bytes_owned(before, owner->domid)) {
+            return ENOSPC;
+        }
     }
     return 0;
 }
@@ -134,7 +144,7 @@ int change_commit(struct change *change)
 {
     struct tree *tree = target_tree(change);
     struct tree before;
-    int rc = check_node_quota(change);
+    int rc = check_quotas(change);
 
     if (rc == 0 && change->transaction != NULL) {
         rc = touch_steps(change);
@@ -156,9 +166,11 @@ void change_announce(struct change *change)
 {
     if (change->transaction == NULL) {
         for (size_t i = 0; i < change->step_count; i++) {
-            if ((change->steps[i].how & TOUCH_EVENT) != 0) {
-                watch_fire(change->store, &change->work, &change->store->tree,
-                           change->steps[i].path);
+            const struct change_step *step = &change->steps[i];
+
+            if ((step->how & TOUCH_EVENT) != 0) {
+                watch_fire(change->store, &change->work, &change->store->tree, step->path,
+                           (step->how & TOUCH_REMOVED) != 0);
             }
         }
     }

@@ -15,6 +15,9 @@
 /* Requests of one domain handled before the others get their turn. */
 #define PUMP_REQUESTS 32
 
+/* Events taken in one turn: a domain that sends one after the other never lets them run out. */
+#define EVENTS_AT_ONCE 256
+
 /* Between two lines of the log about the faults of one domain. */
 #define COMPLAINT_PAUSE_S 10
 
@@ -122,10 +125,30 @@ static void record_state(const struct domain *domain)
                         domain->is_shutdown, domain->ring_error, domain->connection.target);
 }
 
+/* Its output has shrunk: whoever waited for that goes on. For domain 0's they all do. */
+static void output_shrank(struct domain *domain, bool was_choked)
+{
+    struct domain *other;
+
+    if (!was_choked || connection_is_choked(&domain->connection)) {
+        return;
+    }
+    domain_mark_ready(domain);
+    if (domain->connection.is_privileged) {
+        TAILQ_FOREACH(other, &domain->connection.store->domains, link)
+        {
+            domain_mark_ready(other);
+        }
+    }
+}
+
 static void clear_messages(struct domain *domain)
 {
+    bool was_choked = connection_is_choked(&domain->connection);
+
     wire_input_reset(&domain->connection.in);
     outqueue_clear(&domain->connection.out);
+    output_shrank(domain, was_choked);
 }
 
 /* Take the ring as the page has it, and open the connection. */
@@ -319,6 +342,18 @@ static bool receive(struct domain *domain)
     return true;
 }
 
+/* Are its requests left waiting? A domain's are while it does not read what we say, or while the kernel of
+ * domain 0 is behind with the events that the domains' requests cause: nothing else bounds these. That
+ * kernel's own are not: it always reads. */
+static bool must_wait(const struct domain *domain)
+{
+    const struct domain *kernel = domain_find(domain->connection.store, 0);
+
+    return !domain->connection.is_privileged &&
+           (connection_is_choked(&domain->connection) ||
+            (kernel != NULL && connection_is_choked(&kernel->connection)));
+}
+
 void domain_pump(struct domain *domain)
 {
     struct connection *connection = &domain->connection;
@@ -334,13 +369,18 @@ void domain_pump(struct domain *domain)
         return;
     }
     consumed_before = domain->consumed;
-    while (handled < PUMP_REQUESTS && !connection->is_closed && !connection_is_choked(connection) &&
+    while (handled < PUMP_REQUESTS && !connection->is_closed && !must_wait(domain) &&
            receive(domain)) {
         request_handle(connection);
         handled++;
     }
     if (handled == PUMP_REQUESTS) {
         domain_mark_ready(domain);
+    }
+    if (handled > 0 && must_wait(domain)) {
+        /* When they go on, those that had no turn come first. */
+        TAILQ_REMOVE(&connection->store->domains, domain, link);
+        TAILQ_INSERT_TAIL(&connection->store->domains, domain, link);
     }
     if (connection->out.waiting_bytes > 0) {
         connection_wants_flush(connection); /* the event may mean that there is room again */
@@ -427,9 +467,7 @@ static void flush(struct connection *connection)
         fail(domain, XENSTORE_ERROR_RINGIDX); /* flushed once more: that tells the domain */
         return;
     }
-    if (was_choked && !connection_is_choked(connection)) {
-        domain_mark_ready(domain);
-    }
+    output_shrank(domain, was_choked);
     if (sent > 0 || must_notify) {
         notify(domain);
     }
@@ -510,6 +548,16 @@ void domain_handle_event(struct store *store, int port)
             domain_mark_ready(domain);
             return;
         }
+    }
+}
+
+void domain_handle_events(struct store *store)
+{
+    const struct xen *xen = store->xen;
+    int port;
+
+    for (int i = 0; i < EVENTS_AT_ONCE && (port = xen->next_event(xen->handle)) >= 0; i++) {
+        domain_handle_event(store, port);
     }
 }
 

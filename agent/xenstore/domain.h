@@ -74,6 +74,9 @@ void domain_pump(struct domain *domain);
 /** An event on one of our ports. */
 void domain_handle_event(struct store *store, int port);
 
+/** A bounded number of the events that are there. */
+void domain_handle_events(struct store *store);
+
 /** Look which domains have shut down or are gone, and tell. */
 void domain_check_all(struct store *store);
 

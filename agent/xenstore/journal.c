@@ -185,6 +185,7 @@ int journal_rewrite(struct journal *journal, const char *path, struct err *err)
     char header[FILE_HEADER_SIZE];
     char new_path[sizeof(journal->path) + 4];
     int fd;
+    int rc;
     bool is_complete;
 
     if (path != journal->path &&
@@ -198,7 +199,9 @@ int journal_rewrite(struct journal *journal, const char *path, struct err *err)
     snprintf(new_path, sizeof(new_path), "%s.new", journal->path);
     fd = open(new_path, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0) {
-        return err_set_errno(err, errno, "cannot create %s", new_path);
+        rc = err_set_errno(err, errno, "cannot create %s", new_path);
+        bytes_writer_reset(&journal->batch, 0);
+        return rc;
     }
     make_file_header(header);
     is_complete = write_all(fd, header, sizeof(header)) && write_batch(fd, &journal->batch) &&
@@ -207,6 +210,7 @@ int journal_rewrite(struct journal *journal, const char *path, struct err *err)
         err_set_errno(err, errno, "cannot write %s", new_path);
         close(fd);
         unlink(new_path);
+        bytes_writer_reset(&journal->batch, 0);
         return -(int)ERR_NO_SPACE;
     }
     if (journal->fd >= 0) {

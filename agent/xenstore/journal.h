@@ -42,7 +42,8 @@ int journal_read(const char *path, bool (*replay)(struct bytes_reader *batch, vo
 
 /**
  * Replace the file by one that holds the records now in journal->batch, and append from there on.
- * The old file stays as it is until the new one is complete.
+ * The old file stays as it is until the new one is complete. The batch is empty afterwards, also on failure: what
+ * stands for everything is no batch to append.
  */
 int journal_rewrite(struct journal *journal, const char *path, struct err *err);
 

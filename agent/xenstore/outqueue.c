@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "xenstore/outqueue.h"
 
+#include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,14 +11,35 @@
 void outqueue_init(struct outqueue *queue)
 {
     STAILQ_INIT(&queue->messages);
+    queue->events = NULL;
     queue->head_sent_bytes = 0;
     queue->waiting_bytes = 0;
+}
+
+static int compare_messages(const void *a, const void *b)
+{
+    const struct out_message *left = a;
+    const struct out_message *right = b;
+
+    if (left->size_bytes != right->size_bytes) {
+        return left->size_bytes < right->size_bytes ? -1 : 1;
+    }
+    return memcmp(left->bytes, right->bytes, left->size_bytes);
+}
+
+static void leave_events(struct outqueue *queue, struct out_message *message)
+{
+    if (message->is_in_events) {
+        tdelete(message, &queue->events, compare_messages);
+        message->is_in_events = false;
+    }
 }
 
 static void drop_head(struct outqueue *queue)
 {
     struct out_message *message = STAILQ_FIRST(&queue->messages);
 
+    leave_events(queue, message);
     STAILQ_REMOVE_HEAD(&queue->messages, link);
     queue->head_sent_bytes = 0;
     free(message);
@@ -30,47 +53,35 @@ void outqueue_clear(struct outqueue *queue)
     queue->waiting_bytes = 0;
 }
 
-/* FNV-1a, never 0. */
-static uint32_t hash_bytes(const char *bytes, size_t size_bytes)
-{
-    uint32_t hash = 2166136261u;
-
-    for (size_t i = 0; i < size_bytes; i++) {
-        hash = (hash ^ (unsigned char)bytes[i]) * 16777619u;
-    }
-    return hash != 0 ? hash : 1;
-}
-
-/* A message of which a part is sent already does not count: its reader may have acted on it. */
-static bool is_waiting(const struct outqueue *queue, uint32_t hash, const void *payload,
-                       size_t payload_size_bytes)
-{
-    const struct out_message *message = STAILQ_FIRST(&queue->messages);
-
-    if (message != NULL && queue->head_sent_bytes > 0) {
-        message = STAILQ_NEXT(message, link);
-    }
-    for (; message != NULL; message = STAILQ_NEXT(message, link)) {
-        if (message->event_hash == hash &&
-            message->size_bytes == WIRE_HEADER_SIZE + payload_size_bytes &&
-            memcmp(message->bytes + WIRE_HEADER_SIZE, payload, payload_size_bytes) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct out_message *append(struct outqueue *queue, size_t size_bytes)
+static struct out_message *new_message(size_t size_bytes)
 {
     struct out_message *message = malloc(sizeof(*message) + size_bytes);
 
     if (message != NULL) {
         message->size_bytes = (uint32_t)size_bytes;
-        message->event_hash = 0;
-        STAILQ_INSERT_TAIL(&queue->messages, message, link);
-        queue->waiting_bytes += size_bytes;
+        message->is_in_events = false;
     }
     return message;
+}
+
+static void append(struct outqueue *queue, struct out_message *message)
+{
+    STAILQ_INSERT_TAIL(&queue->messages, message, link);
+    queue->waiting_bytes += message->size_bytes;
+}
+
+/* A client chooses how many events wait for it, and what stands in them: neither a list nor a table by a
+ * hash would do. */
+static int join_events(struct outqueue *queue, struct out_message *message, bool *is_waiting)
+{
+    struct out_message **found = tsearch(message, &queue->events, compare_messages);
+
+    if (found == NULL) {
+        return ENOMEM;
+    }
+    *is_waiting = *found != message;
+    message->is_in_events = !*is_waiting;
+    return 0;
 }
 
 int outqueue_push(struct outqueue *queue, uint32_t type, uint32_t req_id, uint32_t tx_id,
@@ -79,40 +90,46 @@ int outqueue_push(struct outqueue *queue, uint32_t type, uint32_t req_id, uint32
 {
     struct xsd_sockmsg header = {
         .type = type, .req_id = req_id, .tx_id = tx_id, .len = (uint32_t)payload_size_bytes};
-    uint32_t hash = is_event ? hash_bytes(payload, payload_size_bytes) : 0;
-    struct out_message *message;
+    struct out_message *message = new_message(sizeof(header) + payload_size_bytes);
+    bool is_waiting = false;
+    int rc = 0;
 
     *queued = NULL;
-    if (is_event && is_waiting(queue, hash, payload, payload_size_bytes)) {
-        return 0;
-    }
-    message = append(queue, sizeof(header) + payload_size_bytes);
     if (message == NULL) {
         return ENOMEM;
     }
-    message->event_hash = hash;
     memcpy(message->bytes, &header, sizeof(header));
     if (payload_size_bytes > 0) {
         memcpy(message->bytes + sizeof(header), payload, payload_size_bytes);
     }
+    if (is_event) {
+        rc = join_events(queue, message, &is_waiting);
+    }
+    if (rc != 0 || is_waiting) {
+        free(message);
+        return rc;
+    }
+    append(queue, message);
     *queued = message;
     return 0;
 }
 
 int outqueue_push_raw(struct outqueue *queue, const void *bytes, size_t size_bytes)
 {
-    struct out_message *message = append(queue, size_bytes);
+    struct out_message *message = new_message(size_bytes);
     struct xsd_sockmsg header;
+    bool is_waiting; /* then it waits twice: it is in the stream already */
 
     if (message == NULL) {
         return ENOMEM;
     }
     memcpy(message->bytes, bytes, size_bytes);
     memcpy(&header, bytes, sizeof(header));
-    if (header.type == XS_WATCH_EVENT) {
-        message->event_hash =
-            hash_bytes(message->bytes + sizeof(header), size_bytes - sizeof(header));
+    if (header.type == XS_WATCH_EVENT && join_events(queue, message, &is_waiting) != 0) {
+        free(message);
+        return ENOMEM;
     }
+    append(queue, message);
     return 0;
 }
 
@@ -134,6 +151,8 @@ void outqueue_consume(struct outqueue *queue, size_t size_bytes)
         size_t rest = STAILQ_FIRST(&queue->messages)->size_bytes - queue->head_sent_bytes;
 
         if (size_bytes < rest) {
+            /* Its reader may act on it already: the same once more is news. */
+            leave_events(queue, STAILQ_FIRST(&queue->messages));
             queue->head_sent_bytes += size_bytes;
             return;
         }

@@ -14,12 +14,13 @@
 struct out_message {
     STAILQ_ENTRY(out_message) link;
     uint32_t size_bytes; /* header and payload */
-    uint32_t event_hash; /* 0 for a reply */
+    bool is_in_events;
     char bytes[];
 };
 
 struct outqueue {
     STAILQ_HEAD(, out_message) messages;
+    void *events;           /* those of which nothing is sent yet: a tree of <search.h> */
     size_t head_sent_bytes; /* of the first message */
     size_t waiting_bytes;   /* of all, without those sent */
 };

@@ -9,6 +9,7 @@ static const struct {
     uint32_t initial;
 } limits[] = {
     {"nodes", offsetof(struct quota, nodes), 1000},
+    {"node-bytes", offsetof(struct quota, node_bytes), 512 << 10},
     {"watches", offsetof(struct quota, watches), 128},
     {"transactions", offsetof(struct quota, transactions), 10},
     {"value-size", offsetof(struct quota, value_size_bytes), 2048},

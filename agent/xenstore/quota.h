@@ -11,6 +11,7 @@
 
 struct quota {
     uint32_t nodes;                  /* owned by the domain */
+    uint32_t node_bytes;             /* names and values of these together */
     uint32_t watches;                /* registered at a time */
     uint32_t transactions;           /* open at a time */
     uint32_t value_size_bytes;       /* of one node */

@@ -80,9 +80,11 @@ static void announce(struct request *request, struct change *change)
     const struct transaction *transaction = request->transaction;
 
     for (size_t i = 0; i < transaction->touched_count; i++) {
-        if ((transaction->touched[i].how & TOUCH_EVENT) != 0) {
-            watch_fire(request->store, &change->work, &request->store->tree,
-                       transaction->touched[i].path);
+        const struct touched_path *touched = &transaction->touched[i];
+
+        if ((touched->how & TOUCH_EVENT) != 0) {
+            watch_fire(request->store, &change->work, &request->store->tree, touched->path,
+                       (touched->how & TOUCH_REMOVED) != 0);
         }
     }
     change_announce(change);

@@ -49,13 +49,9 @@ static void on_event_channel(struct loop_source *source, uint32_t events)
 {
     struct server *server =
         (struct server *)(void *)((char *)source - offsetof(struct server, events));
-    const struct xen *xen = server->store.xen;
-    int port;
 
     (void)events;
-    while ((port = xen->next_event(xen->handle)) >= 0) {
-        domain_handle_event(&server->store, port);
-    }
+    domain_handle_events(&server->store);
 }
 
 static int watch_signals(struct server *server, struct err *err)
@@ -180,9 +176,13 @@ static void tend_journal(struct server *server)
     }
 }
 
-static bool has_work(const struct store *store)
+/* How long there is nothing to do but wait for clients; -1: for ever. */
+static int idle_ms(const struct store *store)
 {
-    return !TAILQ_EMPTY(&store->ready) || !TAILQ_EMPTY(&store->unflushed);
+    if (!TAILQ_EMPTY(&store->ready) || !TAILQ_EMPTY(&store->unflushed)) {
+        return 0;
+    }
+    return journal_wants_rewrite(&store->journal) ? JOURNAL_RETRY_S * 1000 : -1;
 }
 
 static int serve(struct server *server, struct err *err)
@@ -194,7 +194,7 @@ static int serve(struct server *server, struct err *err)
         journal_commit(&server->store.journal);
         flush_connections(&server->store);
         tend_journal(server);
-        rc = loop_dispatch(&server->loop, has_work(&server->store) ? 0 : -1, err);
+        rc = loop_dispatch(&server->loop, idle_ms(&server->store), err);
     }
     return rc;
 }

@@ -347,7 +347,7 @@ int state_save(struct store *store, const char *path, struct err *err)
     struct bytes_writer *out = store_records(store);
     const struct domain *domain;
 
-    bytes_writer_reset(out, SIZE_MAX);
+    journal_commit(&store->journal); /* the old file goes on if there is no new one */
     record_next_transaction(out, store->next_transaction_id);
     tree_walk(store->tree.root, "/", save_node, out);
     for (size_t i = 0; i < SPECIAL_COUNT; i++) {

@@ -189,6 +189,13 @@ uint32_t tree_nodes_owned(const struct tree *tree, domid_t domid)
     return i < tree->owner_count && tree->owners[i].domid == domid ? tree->owners[i].node_count : 0;
 }
 
+size_t tree_bytes_owned(const struct tree *tree, domid_t domid)
+{
+    size_t i = owner_position(tree, domid);
+
+    return i < tree->owner_count && tree->owners[i].domid == domid ? tree->owners[i].byte_count : 0;
+}
+
 /* Make sure that the domain has an entry, so that counting up cannot fail later. */
 static int owner_reserve(struct tree *tree, domid_t domid)
 {
@@ -209,11 +216,26 @@ static int owner_reserve(struct tree *tree, domid_t domid)
     return 0;
 }
 
-static void owner_add(struct tree *tree, domid_t domid, int32_t change)
+static size_t counted_bytes(const struct node_content *content)
 {
-    size_t i = owner_position(tree, domid);
+    return strlen(content->name) + content->value_size_bytes;
+}
 
-    tree->owners[i].node_count += (uint32_t)change;
+/* Its owner has an entry. */
+static void owner_add(struct tree *tree, const struct node_content *content)
+{
+    size_t i = owner_position(tree, content->perms[0].domid);
+
+    tree->owners[i].node_count++;
+    tree->owners[i].byte_count += counted_bytes(content);
+}
+
+static void owner_subtract(struct tree *tree, const struct node_content *content)
+{
+    size_t i = owner_position(tree, content->perms[0].domid);
+
+    tree->owners[i].byte_count -= counted_bytes(content);
+    tree->owners[i].node_count--;
     if (tree->owners[i].node_count == 0) {
         tree->owner_count--;
         memmove(tree->owners + i, tree->owners + i + 1,
@@ -223,7 +245,7 @@ static void owner_add(struct tree *tree, domid_t domid, int32_t change)
 
 static void owner_subtract_subtree(struct tree *tree, const struct node *node)
 {
-    owner_add(tree, node->content->perms[0].domid, -1);
+    owner_subtract(tree, node->content);
     for (uint32_t i = 0; i < node->child_count; i++) {
         owner_subtract_subtree(tree, node->children[i]);
     }
@@ -248,7 +270,7 @@ int tree_init(struct tree *tree)
     }
     tree->root->content = content;
     tree->root->children_generation = ++last_generation;
-    owner_add(tree, 0, 1);
+    owner_add(tree, content);
     return 0;
 }
 
@@ -338,8 +360,6 @@ int tree_put(struct tree *tree, const char *path, const struct perm *perms, size
 {
     const struct node *old = tree_find(tree, path);
     const char *name = strrchr(path, '/') + 1;
-    domid_t owner = perms[0].domid;
-    domid_t old_owner = old != NULL ? old->content->perms[0].domid : DOMID_INVALID;
     struct node_content *content;
     struct node *root;
     bool missing = false;
@@ -352,13 +372,13 @@ int tree_put(struct tree *tree, const char *path, const struct perm *perms, size
     if (root == NULL) {
         return missing ? ENOENT : ENOMEM;
     }
-    if (owner_reserve(tree, owner) != 0) {
+    if (owner_reserve(tree, perms[0].domid) != 0) {
         node_put(root);
         return ENOMEM;
     }
-    owner_add(tree, owner, 1);
-    if (old_owner != DOMID_INVALID) {
-        owner_add(tree, old_owner, -1);
+    owner_add(tree, content); /* which root holds */
+    if (old != NULL) {
+        owner_subtract(tree, old->content);
     }
     node_put(tree->root);
     tree->root = root;

@@ -3,7 +3,7 @@
  * The tree of the store. Nodes never change once they are in a tree: a change copies the nodes from
  * the root down to the place and shares everything else. So a snapshot costs one reference, which
  * is what gives transactions their isolation, and "did this change since?" is a comparison of two
- * pointers. The tree also counts how many nodes each domain owns, for the quotas.
+ * pointers. The tree also counts how many nodes each domain owns, and their bytes, for the quotas.
  */
 #pragma once
 
@@ -34,6 +34,7 @@ struct node {
 struct owner_count {
     domid_t domid;
     uint32_t node_count;
+    size_t byte_count; /* names and values of these nodes */
 };
 
 struct tree {
@@ -72,6 +73,9 @@ int tree_remove(struct tree *tree, const char *path);
 
 /** How many nodes a domain owns. */
 uint32_t tree_nodes_owned(const struct tree *tree, domid_t domid);
+
+/** How many bytes the names and values of these nodes have. */
+size_t tree_bytes_owned(const struct tree *tree, domid_t domid);
 
 /** How many nodes there are. */
 size_t tree_node_count(const struct tree *tree);

@@ -200,18 +200,18 @@ static bool fire_below(const struct node *node, const char *path, void *context)
     const struct firing *firing = context;
 
     (void)node;
-    if (strcmp(path, firing->path) != 0) {
+    if (strcmp(path, firing->path) != 0 && tree_find(firing->after, path) == NULL) {
         fire_on(firing, path, strlen(path), path);
     }
     return true;
 }
 
 void watch_fire(struct store *store, const struct tree *before, const struct tree *after,
-                const char *path)
+                const char *path, bool is_removed)
 {
     struct firing firing = {store, before, after, path};
     size_t length = strlen(path);
-    const struct node *removed;
+    const struct node *removed = is_removed ? tree_find(before, path) : NULL;
 
     fire_on(&firing, "/", 1, path);
     for (size_t i = 1; i <= length && length > 1; i++) {
@@ -219,7 +219,6 @@ void watch_fire(struct store *store, const struct tree *before, const struct tre
             fire_on(&firing, path, i, path);
         }
     }
-    removed = tree_find(after, path) == NULL ? tree_find(before, path) : NULL;
     if (removed != NULL) {
         tree_walk(removed, path, fire_below, &firing);
     }

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -57,12 +58,12 @@ const char *watch_raw_path(const struct watch *watch);
 void watch_send(const struct watch *watch, const char *path);
 
 /**
- * Send the events for one changed path: to watches on it and above it, and, if it was removed, to
- * those on nodes that went with it. Only clients that may read the node, or its parent, before or
- * after the change hear of it.
+ * Send the events for one changed path: to watches on it and above it, and, if it was removed (it may be
+ * there again), to those on nodes that went with it. Only clients that may read the node, or its parent,
+ * before or after the change hear of it.
  */
 void watch_fire(struct store *store, const struct tree *before, const struct tree *after,
-                const char *path);
+                const char *path, bool is_removed);
 
 /** Send the events of a special node. */
 void watch_fire_special(struct store *store, const char *name);

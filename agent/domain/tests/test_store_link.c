@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -183,6 +185,28 @@ Test(store_link, requests_that_nobody_answered_are_made_again)
     }
     /* What the daemon itself calls invalid stays an error. */
     cr_expect_neq(store_write(&ctx, "/not//a/path", "x", &err), 0);
+    stop_daemon();
+    store_link_close(&ctx.store);
+}
+
+/* An answer that comes after all is not taken for that to a later request. */
+Test(store_link, a_late_answer_disturbs_nothing)
+{
+    struct domain_ctx ctx = {0};
+    struct err err = {0};
+    struct timeval timeout = {.tv_usec = 200000};
+
+    cr_assert_eq(store_link_open(&ctx.store, true, &err), 0, "%s", err.message);
+    cr_assert_eq(setsockopt(ctx.store.fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)), 0);
+    kill(daemon_pid, SIGSTOP);
+    for (unsigned round = 0; round < 5; round++) {
+        struct store_batch *batch = store_batch_new(1);
+
+        store_add(batch, STORE_INHERIT, "/node", NULL, "%u", round);
+        cr_expect_eq(store_commit(&ctx, batch, &err), round == 0 ? -ERR_TIMEOUT : 0, "%u: %s", round, err.message);
+        store_batch_free(batch);
+        kill(daemon_pid, SIGCONT);
+    }
     stop_daemon();
     store_link_close(&ctx.store);
 }

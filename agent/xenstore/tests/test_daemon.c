@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -263,4 +264,36 @@ Test(daemon, killed_many_times_it_loses_nothing_and_halves_nothing)
         writer.acknowledged = number_at(xs, "/n");
         xs_close(xs);
     }
+}
+
+/* The journal's file system is full, then it is not, and nobody says anything more. */
+Test(daemon, journal_that_could_not_be_written_is_made_up_for)
+{
+    struct rlimit small = {.rlim_cur = 8192, .rlim_max = RLIM_INFINITY};
+    struct rlimit none = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+    char value[3000];
+    struct xs_handle *xs;
+    char *read;
+
+    memset(value, 'v', sizeof(value));
+    signal(SIGXFSZ, SIG_IGN); /* the program inherits that */
+    kill_daemon(SIGTERM);
+    start_daemon();
+    xs = open_store();
+    cr_assert_eq(prlimit(daemon_pid(), RLIMIT_FSIZE, &small, NULL), 0);
+    for (const char *path = "/abcd"; path[1] != '\0'; path++) {
+        char name[3] = {'/', path[1], '\0'};
+
+        cr_assert(xs_write(xs, XBT_NULL, name, value, sizeof(value)));
+    }
+    cr_assert_eq(prlimit(daemon_pid(), RLIMIT_FSIZE, &none, NULL), 0);
+    sleep(8);
+    kill_daemon(SIGKILL);
+    xs_close(xs);
+    start_daemon();
+    xs = open_store();
+    read = xs_read(xs, XBT_NULL, "/d", NULL);
+    cr_expect_not_null(read);
+    free(read);
+    xs_close(xs);
 }

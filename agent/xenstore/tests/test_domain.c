@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <criterion/criterion.h>
@@ -531,6 +532,174 @@ Test(domain, choked_guest_is_heard_again_when_it_reads)
         }
         cr_assert_eq(header.req_id, i);
     }
+}
+
+/* The journal's new file cannot be made: the old one goes on, and lacks nothing. */
+static void fail_to_rewrite(void)
+{
+    char new_path[80];
+
+    snprintf(new_path, sizeof(new_path), "%s.new", journal);
+    cr_assert_eq(mkdir(new_path, 0700), 0);
+    cr_assert_neq(state_save(&store, journal, &err), 0);
+    cr_assert_eq(rmdir(new_path), 0);
+    turn();
+}
+
+Test(domain, rewrite_that_fails_leaves_the_old_journal_readable)
+{
+    introduce();
+    guest_send(XS_WATCH, 1, 0, "data\0tok", 9);
+    turn();
+    fail_to_rewrite();
+    client_write(&dom0, 0, "/local/domain/3/data", "later");
+    turn();
+
+    restart();
+    cr_assert_eq(domain_find(&store, 3)->connection.watch_count, 1);
+    cr_assert_eq(client_read(&dom0, 0, "/local/domain/3/data"), 0);
+    cr_assert_str_eq(dom0.payload, "later");
+}
+
+Test(domain, rewrite_that_fails_loses_nothing_that_was_not_written_yet)
+{
+    introduce();
+    guest_send(XS_WATCH, 1, 0, "data\0tok", 9);
+    turn();
+    guest->page.req_prod = guest->page.req_cons + XENSTORE_RING_SIZE + 1;
+    wake();
+    pump_all(); /* its connection ends: this much is not in the file yet */
+    fail_to_rewrite();
+
+    restart();
+    cr_assert(domain_find(&store, 3)->connection.is_closed);
+    cr_assert_eq(domain_find(&store, 3)->connection.watch_count, 0);
+}
+
+/* ---- domain 0's kernel on its ring ---- */
+
+static void kernel_send(uint32_t type, const char *text, size_t size_bytes)
+{
+    struct xenstore_domain_interface *page = &fake.domains[0].page;
+    char message[WIRE_MESSAGE_MAX];
+    size_t size = make_message(message, type, 1, 0, text, size_bytes);
+
+    for (size_t i = 0; i < size; i++) {
+        page->req[MASK_XENSTORE_IDX(page->req_prod + i)] = message[i];
+    }
+    page->req_prod += (uint32_t)size;
+    domain_mark_ready(domain_find(&store, 0));
+    turn();
+    cr_assert_eq(page->req_cons, page->req_prod);
+}
+
+/* It reads what is in its ring. False: nothing was. */
+static bool kernel_reads(void)
+{
+    struct xenstore_domain_interface *page = &fake.domains[0].page;
+    bool is_empty = page->rsp_cons == page->rsp_prod;
+
+    page->rsp_cons = page->rsp_prod;
+    domain_mark_ready(domain_find(&store, 0));
+    turn();
+    return !is_empty;
+}
+
+/* The guest's next request that makes an event for the kernel, as many as fit into its ring. */
+static uint32_t busy_sent;
+static uint32_t busy_answered;
+
+static void guest_is_busy(void)
+{
+    for (;; busy_sent++) {
+        char message[64];
+        char path[32];
+        int length = snprintf(path, sizeof(path), "data/x%u", busy_sent % 500);
+        size_t size = make_message(message, busy_sent / 500 % 2 == 0 ? XS_MKDIR : XS_RM, busy_sent, 0,
+                                   path, (size_t)length + 1);
+
+        if (XENSTORE_RING_SIZE - (guest->page.req_prod - guest->page.req_cons) < size) {
+            break;
+        }
+        guest_send_bytes(message, size);
+    }
+    wake();
+    turn();
+    while (guest_next(&header, payload)) {
+        cr_assert_eq(header.req_id, busy_answered++);
+    }
+}
+
+static void introduce_with_kernel(void)
+{
+    cr_assert_eq(domain_introduce_local(&store, &err), 0, "%s", err.message);
+    introduce();
+    kernel_send(XS_WATCH, "/local/domain/3/data\0t", 23);
+    store.quota.pause_output_bytes = 4096;
+}
+
+/* Events for it are made faster than it reads: who makes them has to wait, it has not. */
+Test(domain, guest_waits_for_a_kernel_that_is_behind_with_its_events)
+{
+    introduce_with_kernel();
+    for (int i = 0; i < 100; i++) {
+        guest_is_busy();
+        cr_assert_lt(domain_find(&store, 0)->connection.out.waiting_bytes, 4096 + 100);
+    }
+    kernel_send(XS_READ, "/tool", 6);
+    while (kernel_reads()) {
+    }
+    while (guest_next(&header, payload)) {
+        cr_assert_eq(header.req_id, busy_answered++);
+        wake();
+        turn();
+    }
+    cr_assert_eq(busy_answered, busy_sent, "%u of %u", busy_answered, busy_sent);
+}
+
+Test(domain, guest_that_keeps_the_kernel_behind_does_not_go_before_others)
+{
+    struct fake_domain *other = fake_xen_create(&fake, 4);
+
+    introduce_with_kernel();
+    cr_assert_eq(client_call(&dom0, XS_INTRODUCE, 0, "4", "1234", "5", NULL), 0);
+    turn();
+    for (int i = 0; i < 100; i++) {
+        guest_is_busy();
+    }
+    other->page.req_prod += (uint32_t)make_message(other->page.req, XS_GET_DOMAIN_PATH, 1, 0, "4", 2);
+    domain_mark_ready(domain_find(&store, 4));
+    for (int i = 0; i < 4; i++) {
+        guest_is_busy();
+        kernel_reads();
+    }
+    cr_assert_gt(other->page.rsp_prod, 0);
+}
+
+static unsigned int storm_left;
+
+static int storm(void *handle)
+{
+    (void)handle;
+    if (storm_left == 0) {
+        return -1;
+    }
+    storm_left--;
+    return 103;
+}
+
+Test(domain, endless_events_of_one_do_not_hold_up_the_turn)
+{
+    introduce();
+    fake.xen.next_event = storm;
+    storm_left = 100000;
+    guest_send(XS_READ, 1, 0, "data", 5);
+    while (!guest_next(&header, payload)) {
+        domain_handle_events(&store);
+        cr_assert_gt(storm_left, 0);
+        turn();
+    }
+    cr_assert_eq(header.req_id, 1);
 }
 
 /* The whole of it at random: a guest with requests under way, the daemon "killed" at one of its

@@ -282,6 +282,41 @@ Test(quota, value_size)
     cr_assert_eq(client_request(&guest, XS_WRITE, 0, payload, 5 + 2049), ENOSPC);
 }
 
+/* Nodes times value-size is 2 MiB, once in the store and ten times in open transactions. */
+Test(quota, bytes_of_all_nodes)
+{
+    uint32_t id = client_start(&guest);
+    char payload[8 + 2048];
+    int written = 0;
+    int rc = 0;
+
+    for (; rc == 0 && written < 999; written++) {
+        size_t path_size = (size_t)snprintf(payload, 8, "data/%d", written % 100) + 1;
+
+        memset(payload + path_size, 'v', 2048);
+        rc = client_request(&guest, XS_WRITE, id, payload, path_size + (written < 100 ? 1024 : 2048));
+    }
+    cr_expect_eq(rc, 0, "what replaces something counts once");
+    cr_expect_eq(tree_bytes_owned(&guest.connection.transactions.tqh_first->tree, 3),
+                 4 + 10 + 90 * 2 + 100 * 2048);
+    cr_assert_eq(client_call(&guest, XS_TRANSACTION_END, id, "T", NULL), 0);
+    cr_expect_eq(tree_bytes_owned(&store.tree, 3), 4 + 10 + 90 * 2 + 100 * 2048);
+
+    id = client_start(&guest);
+    for (written = 100; rc == 0 && written < 999; written++) {
+        size_t path_size = (size_t)snprintf(payload, 9, "data/%d", written) + 1;
+
+        memset(payload + path_size, 'v', 2047);
+        rc = client_request(&guest, XS_WRITE, id, payload, path_size + 2047);
+    }
+    cr_expect_eq(rc, ENOSPC);
+    cr_expect_eq(client_call(&guest, XS_TRANSACTION_END, id, "T", NULL), 0);
+    cr_expect_leq(tree_bytes_owned(&store.tree, 3), store.quota.node_bytes);
+    cr_expect_eq(client_write(&guest, 0, "data/0", "less is fine"), 0);
+    cr_expect_eq(client_call(&guest, XS_RM, 0, "data", NULL), 0);
+    cr_expect_eq(tree_bytes_owned(&store.tree, 3), 0);
+}
+
 Test(quota, permission_entries)
 {
     cr_assert_eq(client_call(&guest, XS_SET_PERMS, 0, "data", "n3", "r1", "r2", "r4", "r5", NULL),

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <criterion/criterion.h>
 
@@ -92,6 +93,26 @@ Test(watch, on_a_node_removed_with_its_parent_fires)
     cr_assert_eq(client_call(&guest, XS_RM, 0, "data", NULL), 0);
     EXPECT_EVENT(&dom0, "/local/domain/3/data/a/b");
     cr_assert_null(client_next_event(&dom0), "nothing was there");
+}
+
+/* What a toolstack does with a device that is there already: all of it away and made anew, at once. */
+Test(watch, on_a_node_that_went_with_its_parent_fires_though_the_parent_is_there_again)
+{
+    uint32_t id;
+
+    client_write(&dom0, 0, "/local/domain/3/data/a/gone", "1");
+    client_write(&dom0, 0, "/local/domain/3/data/a/again", "1");
+    cr_assert_eq(watch(&guest, "data/a/gone", "g"), 0);
+    cr_assert_eq(watch(&guest, "data/a/again", "a"), 0);
+    id = client_start(&dom0);
+    client_call(&dom0, XS_RM, id, "/local/domain/3/data/a", NULL);
+    client_write(&dom0, id, "/local/domain/3/data/a", "");
+    client_write(&dom0, id, "/local/domain/3/data/a/again", "2");
+    cr_assert_eq(client_call(&dom0, XS_TRANSACTION_END, id, "T", NULL), 0);
+
+    EXPECT_EVENT(&guest, "data/a/gone");
+    EXPECT_EVENT(&guest, "data/a/again");
+    cr_assert_null(client_next_event(&guest));
 }
 
 Test(watch, relative_watch_gives_relative_paths)
@@ -221,4 +242,46 @@ Test(watch, client_that_does_not_read_costs_a_bounded_amount)
 
     cr_assert_leq(guest.connection.out.waiting_bytes, 4096);
     cr_assert_gt(guest.connection.dropped_events, 0);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec used;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+/* One commit of a domain that watches with all it may: 64,000 different events for itself. While the
+ * daemon puts them into the queue it serves nobody else. */
+Test(watch, many_events_for_one_client_take_no_time_of_others)
+{
+    char path[32];
+    char token[16];
+    uint32_t id;
+    double start;
+
+    for (unsigned i = 0; i < store.quota.watches; i++) {
+        snprintf(token, sizeof(token), "%u", i);
+        cr_assert_eq(client_call(&guest, XS_WATCH, 0, "data", token, NULL), 0);
+    }
+    id = client_start(&guest);
+    for (unsigned i = 0; i < 500; i++) {
+        snprintf(path, sizeof(path), "data/%u", i);
+        cr_assert_eq(client_write(&guest, id, path, ""), 0);
+    }
+    start = cpu_seconds();
+    cr_assert_eq(client_call(&guest, XS_TRANSACTION_END, id, "T", NULL), 0);
+    cr_expect_lt(cpu_seconds() - start, 3.0);
+
+    /* Rewritten while they wait, they wait once. */
+    size_t waiting_bytes = guest.connection.out.waiting_bytes;
+
+    cr_expect_gt(waiting_bytes, (size_t)1 << 20);
+    start = cpu_seconds();
+    for (unsigned i = 0; i < 100; i++) {
+        cr_assert_eq(client_write(&dom0, 0, "/local/domain/3/data/499", ""), 0);
+    }
+    cr_expect_lt(cpu_seconds() - start, 3.0);
+    cr_expect_eq(guest.connection.out.waiting_bytes, waiting_bytes);
 }
