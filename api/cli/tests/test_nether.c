@@ -14,16 +14,9 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "command/agent.h"
 #include "command/command.h"
 #include "fake_hypervisor.h"
-#include "rest/server.h"
-
-static char folder[] = "/tmp/nether-cli-XXXXXX";
-static char socket_path[64];
-static struct agent *agent;
-static struct rest_server *server;
-static struct err err;
+#include "rest_fixture.h"
 
 /* How a run ended. */
 struct ending {
@@ -33,30 +26,11 @@ struct ending {
 
 static void set_up(void)
 {
-    struct agent_options agent_options = {.ops = &fake_hypervisor_ops, .state_folder = folder};
-    struct rest_options rest_options = {.socket_path = socket_path};
-
     signal(SIGPIPE, SIG_IGN);
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(socket_path, sizeof(socket_path), "%s/api.sock", folder);
-    fake_reset();
-    cr_assert_eq(agent_start(&agent_options, &agent, &err), 0, "%s", err.message);
-    rest_options.agent = agent;
-    cr_assert_eq(rest_server_start(&rest_options, &server, &err), 0, "%s", err.message);
+    rest_set_up(NULL);
 }
 
-static void tear_down(void)
-{
-    char command[128];
-
-    agent_wake_waiters(agent);
-    rest_server_stop(server);
-    agent_stop(agent);
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(nether, .init = set_up, .fini = tear_down, .timeout = 60);
+TestSuite(nether, .init = set_up, .fini = rest_tear_down, .timeout = 60);
 
 static void create(const char *name, bool start)
 {

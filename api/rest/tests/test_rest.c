@@ -17,16 +17,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "command/agent.h"
 #include "fake_hypervisor.h"
-#include "rest/server.h"
+#include "rest_fixture.h"
 #include "util/buf.h"
-
-static char folder[] = "/tmp/nether-rest-XXXXXX";
-static char socket_path[64];
-static struct agent *agent;
-static struct rest_server *server;
-static struct err err;
 
 struct answer {
     long status;
@@ -37,29 +30,14 @@ struct answer {
 
 static void set_up(void)
 {
-    struct agent_options agent_options = {.ops = &fake_hypervisor_ops, .state_folder = folder};
-    struct rest_options rest_options = {.socket_path = socket_path,
-                                        .tcp_address = "127.0.0.1:0"};
-
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    cr_assert_not_null(mkdtemp(folder));
-    snprintf(socket_path, sizeof(socket_path), "%s/api.sock", folder);
-    fake_reset();
-    cr_assert_eq(agent_start(&agent_options, &agent, &err), 0, "%s", err.message);
-    rest_options.agent = agent;
-    cr_assert_eq(rest_server_start(&rest_options, &server, &err), 0, "%s", err.message);
+    rest_set_up("127.0.0.1:0");
 }
 
 static void tear_down(void)
 {
-    char command[128];
-
-    agent_wake_waiters(agent);
-    rest_server_stop(server);
-    agent_stop(agent);
+    rest_tear_down();
     curl_global_cleanup();
-    snprintf(command, sizeof(command), "rm -rf %s", folder);
-    cr_assert_eq(system(command), 0);
 }
 
 TestSuite(rest, .init = set_up, .fini = tear_down, .timeout = 60);
